@@ -1,0 +1,433 @@
+/* Programs: how this one began, which it starts, and how they end. */
+
+extern char **environ;
+
+enum { NO_REASON, IS_STATIC, IS_SETUID, IS_FOREIGN };
+static const char *const why_unwatched[] = {NULL, "static", "setuid", "architecture"};
+
+#if __SIZEOF_POINTER__ == 8
+#define OWN_CLASS ELFCLASS64
+typedef Elf64_Ehdr elf_head;
+typedef Elf64_Phdr elf_part;
+#else
+#define OWN_CLASS ELFCLASS32
+typedef Elf32_Ehdr elf_head;
+typedef Elf32_Phdr elf_part;
+#endif
+
+/* Why the loader will not load the shim into this program. A script is what its interpreter is. */
+static int reason_unwatched(const char *path, int depth) {
+    union {
+        elf_head elf;
+        char text[512];
+    } head;
+    struct stat s;
+    int reason = NO_REASON, fd = quiet_open(path, O_RDONLY, 0);
+    if (fd < 0) return NO_REASON;
+    long n = syscall(SYS_read, fd, &head, sizeof head - 1);
+    if (n > 2 && head.text[0] == '#' && head.text[1] == '!' && depth < 4) {
+        char *from = head.text + 2, *end = head.text + n;
+        while (from < end && (*from == ' ' || *from == '\t')) from++;
+        char *to = from;
+        while (to < end && *to != ' ' && *to != '\t' && *to != '\n') to++;
+        *to = 0;
+        quiet_close(fd);
+        return reason_unwatched(from, depth + 1);
+    }
+    if (n >= (long)sizeof(elf_head) && !memcmp(head.elf.e_ident, ELFMAG, SELFMAG)) {
+        if (head.elf.e_ident[EI_CLASS] != OWN_CLASS) {
+            reason = IS_FOREIGN;
+        } else {
+            elf_part parts[32];
+            int count = head.elf.e_phnum < 32 ? head.elf.e_phnum : 32;
+            size_t size = (size_t)count * sizeof *parts;
+            reason = IS_STATIC;
+            if (syscall(SYS_pread64, fd, parts, size, (off_t)head.elf.e_phoff) != (long)size) reason = NO_REASON;
+            for (int i = 0; reason && i < count; i++)
+                if (parts[i].p_type == PT_INTERP) reason = NO_REASON;
+        }
+        if (!syscall(SYS_fstat, fd, &s) &&
+            (((s.st_mode & S_ISUID) && s.st_uid != geteuid()) || ((s.st_mode & S_ISGID) && s.st_gid != getegid()) ||
+             (geteuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)))
+            reason = IS_SETUID;
+    }
+    quiet_close(fd);
+    return reason;
+}
+
+/* Where the search path leads for `file`, as the shell and execvp find it. */
+static bool find_program(const char *file, char *to) {
+    if (strchr(file, '/')) {
+        if (strlen(file) >= PATH_MAX) return false;
+        strcpy(to, file);
+        return true;
+    }
+    const char *path = getenv("PATH");
+    if (!path) path = "/bin:/usr/bin";
+    for (size_t name = strlen(file); *path;) {
+        size_t n = strcspn(path, ":");
+        if (n + name + 2 < PATH_MAX) {
+            memcpy(to, path, n);
+            if (!n) to[n++] = '.';
+            to[n] = '/';
+            strcpy(to + n + 1, file);
+            if (!access(to, X_OK)) return true;
+        }
+        path += strcspn(path, ":");
+        if (*path) path++;
+    }
+    return false;
+}
+
+static void note_unwatched(pid_t pid, const char *path, char *const argv[], int reason) {
+    char full[PATH_MAX], cwd[PATH_MAX];
+    if (!absolute(AT_FDCWD, path, full)) full[0] = 0;
+    if (!working_folder(cwd)) cwd[0] = 0;
+    char *const none[] = {NULL};
+    struct field fields[6] = {F_NUMBER("pid", pid), F_TEXT("exe", full), F_WORDS("argv", argv ? argv : none),
+                              F_TEXT("cwd", cwd), F_TEXT("why", why_unwatched[reason])};
+    int count = 5;
+    long task = current_task();
+    if (task) fields[count++] = F_NUMBER("task", task);
+    emit("unwatched", fields, count);
+}
+
+/* ---- the environment of what is started: the shim stays in it, whatever the program took out */
+
+static size_t task_text(char *to, long task);
+
+#define KEPT 8
+struct kept {
+    char parent[ID_SIZE + 16], task[TASK_SIZE + 16], folder[PATH_MAX + 16], shim[PATH_MAX + 16];
+    char start[48], limit[48], host[96];
+    char preload[2 * PATH_MAX];
+};
+
+static bool is_variable(const char *entry, const char *name) {
+    size_t n = strlen(name);
+    return !strncmp(entry, name, n) && entry[n] == '=';
+}
+
+static size_t count_words(char *const *words) {
+    size_t n = 0;
+    while (words && words[n]) n++;
+    return n;
+}
+
+static void put_variable(char *to, const char *name, const char *value) {
+    size_t n = put_text(to, name);
+    to[n++] = '=';
+    n += put_text(to + n, value);
+    to[n] = 0;
+}
+
+static const char *const kept_names[KEPT] = {"LD_PRELOAD",   "WFPROV_JOURNAL",    "WFPROV_SHIM", "WFPROV_START",
+                                             "WFPROV_PARENT", "WFPROV_SAVE_LIMIT", "WFPROV_TASK", "WFPROV_HOST"};
+
+/* Fills `to` (room for all of `from` and KEPT + 1 more) with `from` and our variables; a foreign program gets no
+ * LD_PRELOAD of ours, as its loader would complain on standard error. */
+static void carry_on(char **to, char *const *from, struct kept *kept, bool foreign) {
+    char number[24];
+    const char *preload = NULL;
+    size_t n = 0;
+    for (; from && *from; from++) {
+        bool ours = false;
+        for (int i = 0; i < KEPT && !ours; i++) ours = is_variable(*from, kept_names[i]);
+        if (!ours) to[n++] = *from;
+        else if (is_variable(*from, "LD_PRELOAD")) preload = *from + 11;
+    }
+    if (foreign) {
+        if (preload && !strstr(preload, self.shim)) put_variable(kept->preload, "LD_PRELOAD", preload), to[n++] = kept->preload;
+    } else if (preload && *preload && strlen(preload) + strlen(self.shim) + 16 < sizeof kept->preload) {
+        size_t length = put_text(kept->preload, "LD_PRELOAD=");
+        if (!strstr(preload, self.shim)) {
+            length += put_text(kept->preload + length, self.shim);
+            kept->preload[length++] = ':';
+        }
+        length += put_text(kept->preload + length, preload);
+        kept->preload[length] = 0;
+        to[n++] = kept->preload;
+    } else {
+        put_variable(kept->preload, "LD_PRELOAD", self.shim);
+        to[n++] = kept->preload;
+    }
+    put_variable(kept->folder, "WFPROV_JOURNAL", self.folder);
+    put_variable(kept->shim, "WFPROV_SHIM", self.shim);
+    number[put_number(number, self.run_start)] = 0;
+    put_variable(kept->start, "WFPROV_START", number);
+    number[put_number(number, self.save_limit)] = 0;
+    put_variable(kept->limit, "WFPROV_SAVE_LIMIT", number);
+    put_variable(kept->parent, "WFPROV_PARENT", self.forked && !log_file.begun ? self.parent : self.id);
+    to[n++] = kept->folder;
+    to[n++] = kept->shim;
+    to[n++] = kept->start;
+    to[n++] = kept->limit;
+    to[n++] = kept->parent;
+    size_t host = put_text(kept->host, "WFPROV_HOST=");
+    host += put_text(kept->host + host, self.host);
+    kept->host[host++] = ':';
+    strcpy(kept->host + host, self.boot);
+    to[n++] = kept->host;
+    char task[TASK_SIZE];
+    if (task_text(task, current_task())) {
+        put_variable(kept->task, "WFPROV_TASK", task);
+        to[n++] = kept->task;
+    }
+    to[n] = NULL;
+}
+
+/* Another recording begins inside of ours: its environment is its own. */
+static bool is_of_another_recording(char *const *environment) {
+    for (; self.on && environment && *environment; environment++)
+        if (is_variable(*environment, "WFPROV_JOURNAL")) return strcmp(*environment + 15, self.folder) != 0;
+    return false;
+}
+
+/* An environment this large is rare and is passed on as it is, rather than taking that much stack. */
+#define MAX_VARIABLES 16384
+
+#define STARTING(file, argv, envp, search) \
+    int reason = NO_REASON, error_before = errno; \
+    char program[PATH_MAX]; \
+    struct kept kept; \
+    size_t variables = count_words(envp); \
+    bool watched = variables < MAX_VARIABLES && !is_of_another_recording(envp) && enter(); \
+    char *carried[watched ? variables + KEPT + 1 : 1]; \
+    char *const *environment = envp; \
+    if (watched) { \
+        program[0] = 0; \
+        if (search ? find_program(file, program) : strlen(file) < PATH_MAX && strcpy(program, file)) \
+            reason = reason_unwatched(program, 0); \
+        carry_on(carried, envp, &kept, reason == IS_FOREIGN); \
+        environment = carried; \
+    } \
+    errno = error_before
+
+/* Before an exec: what this image has open for writing is written down, as its descriptors may end with it. */
+static void before_exec(const char *program, char *const argv[], int reason) {
+    if (reason) note_unwatched((pid_t)syscall(SYS_getpid), program, argv, reason);
+    if (in_vfork_child()) return;
+    note_open_files(0);
+    if (lock()) {
+        trim_log();
+        unlock();
+    }
+}
+
+EXPORT int execve(const char *path, char *const argv[], char *const envp[]) {
+    REAL(execve);
+    STARTING(path, argv, envp, false);
+    if (watched) before_exec(program, argv, reason), leave();
+    errno = error_before;
+    return real_execve(path, argv, environment);
+}
+
+EXPORT int execvpe(const char *file, char *const argv[], char *const envp[]) {
+    REAL(execvpe);
+    STARTING(file, argv, envp, true);
+    if (watched) before_exec(program, argv, reason), leave();
+    errno = error_before;
+    return real_execvpe(file, argv, environment);
+}
+
+EXPORT int execv(const char *path, char *const argv[]) { return execve(path, argv, environ); }
+
+EXPORT int execvp(const char *file, char *const argv[]) { return execvpe(file, argv, environ); }
+
+EXPORT int fexecve(int fd, char *const argv[], char *const envp[]) {
+    char path[40] = "/proc/self/fd/";
+    REAL(fexecve);
+    path[14 + put_number(path + 14, fd)] = 0;
+    STARTING(path, argv, envp, false);
+    if (watched) before_exec(program, argv, reason), leave();
+    errno = error_before;
+    return real_fexecve(fd, argv, environment);
+}
+
+/* The list forms become a vector, as in the C library. */
+#define LIST_TO_VECTOR(first) \
+    va_list rest; \
+    size_t count = 1; \
+    va_start(rest, first); \
+    while (va_arg(rest, char *)) count++; \
+    va_end(rest); \
+    char *argv[count + 1]; \
+    argv[0] = (char *)first; \
+    va_start(rest, first); \
+    for (size_t i = 1; i <= count; i++) argv[i] = va_arg(rest, char *)
+
+EXPORT int execl(const char *path, const char *first, ...) {
+    LIST_TO_VECTOR(first);
+    va_end(rest);
+    return execve(path, argv, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...) {
+    LIST_TO_VECTOR(first);
+    va_end(rest);
+    return execvpe(file, argv, environ);
+}
+
+EXPORT int execle(const char *path, const char *first, ...) {
+    LIST_TO_VECTOR(first);
+    char **envp = va_arg(rest, char **);
+    va_end(rest);
+    return execve(path, argv, envp);
+}
+
+#define SPAWN(name, search) \
+    EXPORT int name(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions, \
+                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]) { \
+        REAL(name); \
+        STARTING(file, argv, envp, search); \
+        pid_t child = 0; \
+        int result = real_##name(&child, file, actions, attributes, argv, environment); \
+        if (pid && !result) *pid = child; \
+        if (watched) { \
+            if (!result && reason) note_unwatched(child, program, argv, reason); \
+            leave(); \
+        } \
+        errno = error_before; \
+        return result; \
+    }
+SPAWN(posix_spawn, false)
+SPAWN(posix_spawnp, true)
+
+/* A file that is opened on behalf of a child: the library opens it by itself. */
+EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict actions, int fd,
+                                            const char *restrict path, int flags, mode_t mode) {
+    REAL(posix_spawn_file_actions_addopen);
+    OPENING(AT_FDCWD, path, flags);
+    if (o.watched) {
+        GUARDED({
+            struct file_state *s = &o.before;
+            if (!o.writes && state_at(o.path, true, s) && S_ISREG(s->mode))
+                note_state("read", o.path, s, NULL, o.task, false);
+            if (o.writes && o.is_first && (!s->known || S_ISREG(s->mode)))
+                note_state("write", o.path, s, !s->known ? "create" : o.truncates ? "truncate" : "append", o.task, o.rw);
+        });
+    }
+    return real_posix_spawn_file_actions_addopen(actions, fd, path, flags, mode);
+}
+
+/* ---- ends */
+
+static int64_t microseconds(const struct timeval *t) { return (int64_t)t->tv_sec * 1000000 + t->tv_usec; }
+
+static void note_wait(pid_t pid, int status, const struct rusage *use) {
+    if (!WIFEXITED(status) && !WIFSIGNALED(status)) return;
+    const struct field fields[] = {
+        F_NUMBER("pid", pid),
+        WIFEXITED(status) ? F_NUMBER("status", WEXITSTATUS(status)) : F_NUMBER("signal", WTERMSIG(status)),
+        F_SECONDS("utime", microseconds(&use->ru_utime)),
+        F_SECONDS("stime", microseconds(&use->ru_stime)),
+        F_NUMBER("maxrss", (int64_t)use->ru_maxrss * 1024),
+    };
+    emit("wait", fields, 5);
+}
+
+EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage) {
+    REAL(wait4);
+    struct rusage own;
+    int own_status = 0;
+    pid_t child = real_wait4(pid, &own_status, options, usage ? usage : &own);
+    if (child > 0) {
+        if (status) *status = own_status;
+        GUARDED(note_wait(child, own_status, usage ? usage : &own));
+    }
+    return child;
+}
+
+EXPORT pid_t waitpid(pid_t pid, int *status, int options) { return wait4(pid, status, options, NULL); }
+EXPORT pid_t wait3(int *status, int options, struct rusage *usage) { return wait4(-1, status, options, usage); }
+EXPORT pid_t wait(int *status) { return wait4(-1, status, 0, NULL); }
+
+EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options) {
+    struct rusage use;
+    siginfo_t own = {0};
+    if (!info) info = &own;
+    int result = (int)syscall(SYS_waitid, type, id, info, options, &use);
+    if (!result && info->si_pid && !(options & WNOWAIT) &&
+        (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED)) {
+        int status = info->si_code == CLD_EXITED ? (info->si_status & 255) << 8 : info->si_status & 127;
+        GUARDED(note_wait(info->si_pid, status, &use));
+    }
+    return result;
+}
+
+/* Peak memory of this image alone: the usage counters also hold what the process was before exec, and the kernel's
+ * own count of this image costs 13 us to ask for. */
+static int64_t peak_memory(const struct rusage *use) {
+    char text[4096], *at;
+    if (use->ru_maxrss > self.before.ru_maxrss) return (int64_t)use->ru_maxrss * 1024;
+    int fd = quiet_open("/proc/self/status", O_RDONLY, 0);
+    if (fd < 0) return (int64_t)use->ru_maxrss * 1024;
+    long n = syscall(SYS_read, fd, text, sizeof text - 1);
+    quiet_close(fd);
+    text[n > 0 ? n : 0] = 0;
+    if (!(at = strstr(text, "VmHWM:"))) return (int64_t)use->ru_maxrss * 1024;
+    int64_t kib = 0;
+    for (at += 6; *at && (*at < '0' || *at > '9'); at++) {}
+    for (; *at >= '0' && *at <= '9'; at++) kib = kib * 10 + (*at - '0');
+    return kib * 1024;
+}
+
+static void note_end(int status) {
+    static bool done;
+    if (in_vfork_child() || done) return;
+    if (start_of_input >= 0) note_standard_input();
+    note_open_files(0);
+    if (self.forked && !log_file.begun) return;
+    done = true;
+    struct rusage use;
+    syscall(SYS_getrusage, RUSAGE_SELF, &use);
+    const struct field fields[] = {
+        F_NUMBER("status", status & 255),
+        F_SECONDS("utime", microseconds(&use.ru_utime) - microseconds(&self.before.ru_utime)),
+        F_SECONDS("stime", microseconds(&use.ru_stime) - microseconds(&self.before.ru_stime)),
+        F_NUMBER("maxrss", peak_memory(&use)),
+        F_NUMBER("lost", (int64_t)self.lost),
+    };
+    int64_t time = now();
+    if (!lock()) return;
+    append_event("end", time, fields, 5);
+    trim_log();
+    unlock();
+}
+
+static void on_exit_handler(int status, void *nothing) {
+    (void)nothing;
+    GUARDED(note_end(status));
+}
+
+#define EXIT_AT_ONCE(name) \
+    EXPORT void name(int status) { \
+        REAL(name); \
+        GUARDED(note_end(status)); \
+        real_##name(status); \
+        __builtin_unreachable(); \
+    }
+EXIT_AT_ONCE(_exit)
+EXIT_AT_ONCE(_Exit)
+
+/* ---- standard streams: a shell opens them in the process that then becomes the program */
+
+static void note_standard_input(void) {
+    struct file_state state;
+    char path[PATH_MAX];
+    if (in_vfork_child()) return;
+    if (lseek(0, 0, SEEK_CUR) != start_of_input && state_of(0, &state) && path_of_descriptor(0, path) &&
+        !is_no_data(path))
+        note_state("read", path, &state, NULL, 0, false);
+    start_of_input = -1;
+}
+
+static void take_standard_streams(void) {
+    struct file_state state;
+    char path[PATH_MAX];
+    if (state_of(0, &state) && S_ISREG(state.mode)) start_of_input = lseek(0, 0, SEEK_CUR);
+    for (int fd = 1; fd <= 2; fd++) {
+        if (!state_of(fd, &state) || !S_ISREG(state.mode) || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) continue;
+        if (path_of_descriptor(fd, path) && !is_no_data(path)) track(fd, path, 0, &state, NULL, true);
+    }
+}

@@ -1,0 +1,162 @@
+"""How a command is started so that it is watched: the arguments and the environment of each trace.
+
+In come the command, a run folder and a :class:`~provenance.recording.capabilities.Trace`; out goes
+a :class:`Plan` of what to start.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+
+from provenance.journal.events import (
+    ENV_HOST,
+    ENV_JOURNAL,
+    ENV_PARENT,
+    ENV_SAVE_LIMIT,
+    ENV_SHIM,
+    ENV_START,
+    ENV_TASK,
+    STRACE_FILE_PREFIX,
+)
+from provenance.recording.capabilities import AUDIT_FOLDER, Trace
+
+STRACE_CALLS = (
+    "open,openat,openat2,creat,execve,execveat,fork,vfork,clone,clone3,rename,renameat,renameat2,link,linkat,"
+    "symlink,symlinkat,unlink,unlinkat,truncate,chdir,fchdir,dup2,dup3,exit_group"
+)
+# Profilers, timers and language run times send these by the thousand.
+_STRACE_SIGNALS = "!SIGPROF,SIGVTALRM,SIGALRM,SIGURG"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start, and what to take away afterwards."""
+
+    command: Tuple[str, ...]
+    environment: Dict[str, str]
+    temporary: Optional[str] = None
+
+    def clean(self) -> None:
+        """Remove the link to the shim, if one was needed."""
+        if self.temporary is None:
+            return
+        try:
+            for name in os.listdir(self.temporary):
+                os.unlink(os.path.join(self.temporary, name))
+            os.rmdir(self.temporary)
+        except OSError:  # the system clears its temporary folder
+            return
+
+
+def unwatched(command: Sequence[str], environment: Mapping[str, str]) -> Plan:
+    """Return the plan that starts `command` as if there were no recording."""
+    return Plan(tuple(command), _without_recording(environment))
+
+
+def plan(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    trace: Trace,
+    run_folder: str,
+    *,
+    start: int,
+    save_limit: int,
+) -> Plan:
+    """Return what to start so that `trace` watches `command` and writes into `run_folder`.
+
+    Parameters
+    ----------
+    start
+        Nanoseconds since the epoch: what is older existed before the run.
+    save_limit
+        Bytes; larger files are not saved before they are overwritten.
+    """
+    inherited = _without_recording(environment)
+    if trace.name == "off":
+        return Plan(tuple(command), inherited)
+    inherited[ENV_JOURNAL] = run_folder
+    inherited[ENV_START] = str(start)
+    inherited[ENV_SAVE_LIMIT] = str(save_limit)
+    if trace.name == "preload":
+        shim, temporary = _loadable(trace.tool)
+        inherited[ENV_SHIM] = shim
+        inherited[ENV_PARENT] = ""  # the shim puts its own id in this place
+        inherited["LD_PRELOAD"] = _joined(shim, inherited.get("LD_PRELOAD", ""))
+        # Programs built with AddressSanitizer refuse to start behind another library unless told.
+        inherited["ASAN_OPTIONS"] = _joined("verify_asan_link_order=0", inherited.get("ASAN_OPTIONS", ""))
+        return Plan(tuple(command), inherited, temporary)
+    if trace.name == "strace":
+        return Plan((*_strace(trace.tool, run_folder), *command), inherited)
+    inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [str(AUDIT_FOLDER), inherited.get("PYTHONPATH", "")]))
+    return Plan(tuple(command), inherited)
+
+
+def strace_log(run_folder: str) -> str:
+    """Return the path of strace's log; the reader takes the name of the host from it."""
+    return os.path.join(run_folder, f"{STRACE_FILE_PREFIX}{os.uname().nodename}")
+
+
+def _strace(strace: str, run_folder: str) -> List[str]:
+    # -DD: strace itself is detached and the command is our own child, with its signals and its
+    # status. -y names descriptors and the working folder; a call without them could not be told
+    # where it went.
+    return [
+        *(
+            strace,
+            "-DD",
+            "-f",
+            "--seccomp-bpf",
+            "-q",
+            "-ttt",
+            "-y",
+            "-s",
+            "4096",
+            "-o",
+            strace_log(run_folder),
+        ),
+        *("-e", f"trace={STRACE_CALLS}", "-e", f"signal={_STRACE_SIGNALS}", "--"),
+    ]
+
+
+def _without_recording(environment: Mapping[str, str]) -> Dict[str, str]:
+    """Leave out what an outer recording has set, so that two are not mixed up."""
+    kept = dict(environment)
+    shim = kept.get(ENV_SHIM)
+    for name in (ENV_JOURNAL, ENV_START, ENV_SAVE_LIMIT, ENV_PARENT, ENV_TASK, ENV_SHIM, ENV_HOST):
+        kept.pop(name, None)
+    _drop(kept, "LD_PRELOAD", shim)
+    _drop(kept, "PYTHONPATH", str(AUDIT_FOLDER))
+    return kept
+
+
+def _drop(environment: Dict[str, str], name: str, part: Optional[str]) -> None:
+    if part is None or name not in environment:
+        return
+    parts = environment[name].split(os.pathsep)
+    if part in parts:
+        environment[name] = os.pathsep.join(found for found in parts if found != part)
+        if not environment[name]:
+            del environment[name]
+
+
+def _joined(shim: str, preloaded: str) -> str:
+    # What the user preloads stays in front: it may want to be asked first (memory allocators, MPI
+    # profilers).
+    return f"{preloaded}:{shim}" if preloaded else shim
+
+
+def _loadable(shim: str) -> Tuple[str, Optional[str]]:
+    """Return a path of the shim that LD_PRELOAD can hold, and the folder made for it, if any."""
+    if not set(shim) & set(" :\t\n$"):
+        return shim, None
+    folder = tempfile.mkdtemp(prefix="wfprov-", dir=None if _holds(tempfile.gettempdir()) else "/tmp")
+    link = os.path.join(folder, "shim.so")
+    os.symlink(shim, link)
+    return link, folder
+
+
+def _holds(folder: str) -> bool:
+    return not set(folder) & set(" :\t\n$")

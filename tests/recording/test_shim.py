@@ -1,0 +1,345 @@
+"""The libc shim under real programs: what it sees, what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.recording.shimmed import COMPILER, PROGRAMS, Watched, compile_shim, watch
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
+PYTHON = sys.executable
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_shim(tmp_path_factory.mktemp("shim") / "shim.so")
+
+
+def build(source: Path, target: Path, *flags: str) -> Path:
+    subprocess.run([str(COMPILER), "-o", str(target), str(source), *flags], check=True)
+    return target
+
+
+def python(shim: Path, place: Path, code: str, **more: object) -> Watched:
+    return watch(shim, place, [PYTHON, "-S", "-c", code], **more)  # type: ignore[arg-type]
+
+
+def test_every_way_of_c_to_touch_a_file_is_seen(shim: Path, tmp_path: Path) -> None:
+    program = build(PROGRAMS / "touch_files.c", tmp_path / "touch", "-O2", "-D_FORTIFY_SOURCE=2", "-lpthread")
+    (tmp_path / "work").mkdir()
+    for name in ("r-open", "r-fopen"):
+        (tmp_path / "work" / name).write_text("read me")
+    seen = watch(shim, tmp_path, [str(program)])
+    assert seen.done.returncode == 7
+    written = seen.paths("write")
+    expected = {"w-open", "w-open64", "w-creat", "w-parent", "w-fopen", "w-freopen", "w-thread", "w-left-open"}
+    expected |= {"folder/w-openat", "folder/w-after-chdir", "to-rename", "to-delete"}
+    assert expected <= written
+    (temporary,) = written - expected
+    assert temporary.startswith("mkstemp-")
+    assert seen.paths("read") == {"r-open", "r-fopen"}
+    renames = {(Path(event["p"]).name[:8], Path(event["to"]).name) for event in seen.of("rename")}
+    assert renames == {("mkstemp-", "w-mkstemp"), ("to-renam", "w-renameat")}
+    assert seen.paths("delete") == {"to-delete"}
+    links = {(Path(event["to"]).name, Path(event["p"]).name, bool(event.get("soft"))) for event in seen.of("link")}
+    assert links == {("w-link", "w-open", False), ("s-link", "w-open", True)}
+
+
+def test_the_state_after_writing_is_the_one_on_disk(shim: Path, tmp_path: Path) -> None:
+    program = build(PROGRAMS / "touch_files.c", tmp_path / "touch", "-lpthread")
+    (tmp_path / "work").mkdir()
+    for name in ("r-open", "r-fopen"):
+        (tmp_path / "work" / name).touch()
+    seen = watch(shim, tmp_path, [str(program)])
+    last = {event["p"]: event["s"] for event in seen.of("close")}
+    for name in ("w-open", "w-creat", "w-fopen", "w-thread", "folder/w-openat"):
+        path = seen.work / name
+        found = path.stat()
+        assert last[str(path)] == [found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev]
+    # Never closed by the program: what the C library still held counts too.
+    assert last[str(seen.work / "w-left-open")][0] == len("not flushed by us")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "blank and #?%",
+        "ünïcode",
+        "line\nbreak",
+        "-dash",
+        'quote"back\\slash',
+        b"raw \xff\xfe".decode("utf-8", "surrogateescape"),
+    ],
+)
+def test_awkward_names_survive(shim: Path, tmp_path: Path, name: str) -> None:
+    seen = watch(shim, tmp_path, ["sh", "-c", 'echo x > "./$1"; cat "./$1"', "sh", name])
+    assert seen.done.stdout == b"x\n"
+    assert name in seen.paths("write")
+    assert name in seen.paths("read")
+
+
+def test_repeated_opens_cost_one_event_until_the_content_changes(shim: Path, tmp_path: Path) -> None:
+    code = """
+def read():
+    for _ in range(50):
+        open('a').close()
+open('a', 'w').write('1')
+read()
+open('a', 'w').write('22')
+read()
+"""
+    seen = python(shim, tmp_path, code)
+    reads = [event["s"][0] for event in seen.of("read") if event["p"].endswith("/work/a")]
+    assert reads == [1, 2]
+    assert len([event for event in seen.of("write") if event["p"].endswith("/work/a")]) == 1
+
+
+def test_a_name_that_is_used_again_is_told_again(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+for i in range(30):
+    open('tmp', 'w').write(str(i))
+    os.replace('tmp', f'out{i}')
+"""
+    seen = python(shim, tmp_path, code)
+    assert len([event for event in seen.of("write") if event["p"].endswith("/tmp")]) == 30
+    assert {f"out{i}" for i in range(30)} == {Path(event["to"]).name for event in seen.of("rename")}
+
+
+def test_content_from_before_the_run_is_saved_once(shim: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    for name in ("overwritten", "appended", "replaced", "deleted", "large", "only-read"):
+        (work / name).write_text(f"old {name}")
+    (work / "large").write_text("x" * 1000)
+    for path in work.iterdir():
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    code = """
+import os
+for _ in range(2):
+    open('overwritten', 'w').write('new')
+open('appended', 'a').write('more')
+open('fresh', 'w').write('new'); os.replace('fresh', 'replaced')
+os.remove('deleted')
+open('large', 'w').write('')
+open('only-read').read()
+"""
+    seen = python(shim, tmp_path, code, save_limit=999)
+    saved = {Path(e["p"]).name: (seen.journal / "saved" / Path(e["as"]).name).read_text() for e in seen.of("save")}
+    assert saved == {name: f"old {name}" for name in ("overwritten", "appended", "replaced", "deleted")}
+    before = {Path(e["p"]).name: e["s"] for e in seen.of("write") if e["s"]}
+    assert before["large"][0] == 1000
+
+
+def test_children_are_watched_in_a_dropped_environment(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os, subprocess
+subprocess.run(['/bin/sh', '-c', '/bin/echo x > by-run'], env={})
+os.spawnve(os.P_WAIT, '/bin/sh', ['sh', '-c', 'echo x > by-spawn'], {})
+os.waitpid(os.posix_spawn('/bin/sh', ['sh', '-c', 'echo x > by-posix-spawn'], {'A': 'b'}), 0)
+os.system('echo x > by-system')
+os.popen('echo x > by-popen').read()
+if not os.fork():
+    os.execve('/bin/sh', ['sh', '-c', 'echo x > by-exec'], {})
+os.wait()
+"""
+    seen = python(shim, tmp_path, code)
+    assert seen.done.returncode == 0, seen.done.stderr
+    expected = {"by-run", "by-spawn", "by-posix-spawn", "by-system", "by-popen", "by-exec"}
+    assert expected <= seen.paths("write")
+
+
+def test_the_environment_of_children_is_the_programs_own_otherwise(shim: Path, tmp_path: Path) -> None:
+    code = "import subprocess; subprocess.run(['env'], env={'ONLY': 'this'})"
+    names = {line.split("=")[0] for line in python(shim, tmp_path, code).done.stdout.decode().split()}
+    assert {name for name in names if not name.startswith("WFPROV_")} == {"ONLY", "LD_PRELOAD"}
+
+
+def test_a_preload_of_the_users_stays(shim: Path, tmp_path: Path) -> None:
+    other = compile_shim(tmp_path / "other.so")  # any library will do
+    code = f"import subprocess, os; subprocess.run(['env'], env={{'LD_PRELOAD': {str(other)!r}}})"
+    lines = python(shim, tmp_path, code).done.stdout.decode().splitlines()
+    preload = next(line for line in lines if line.startswith("LD_PRELOAD="))
+    assert preload == f"LD_PRELOAD={shim}:{other}"
+
+
+def test_who_started_whom_and_how_each_ended(shim: Path, tmp_path: Path) -> None:
+    seen = watch(shim, tmp_path, ["sh", "-c", "sh -c 'exit 5'; sh -c 'kill -9 $$'; exit 3"])
+    assert seen.done.returncode == 3
+    top = next(e for e in seen.of("process") if "exit 3" in e["argv"][2])
+    children = [e for e in seen.of("process") if e.get("parent") == top["id"]]
+    assert {tuple(child["argv"]) for child in children} == {("sh", "-c", "exit 5"), ("sh", "-c", "kill -9 $$")}
+    assert {e["status"] for e in seen.of("end")} == {5, 3}
+    waits = {e["pid"]: e.get("signal", e.get("status")) for e in seen.of("wait")}
+    assert sorted(waits.values()) == [5, signal.SIGKILL]
+    for end in seen.of("end"):
+        assert end["utime"] >= 0 and end["maxrss"] > 100_000 and end["lost"] == 0
+
+
+def test_an_exec_takes_over_the_process(shim: Path, tmp_path: Path) -> None:
+    seen = watch(shim, tmp_path, ["sh", "-c", "exec cat /dev/null"])
+    first, second = seen.of("process")
+    assert first["pid"] == second["pid"] and second["parent"] == first["id"]
+
+
+def test_immediate_exit_is_seen(shim: Path, tmp_path: Path) -> None:
+    seen = python(shim, tmp_path, "import os; open('a', 'w').write('x'); os._exit(4)")
+    assert seen.done.returncode == 4
+    assert [e["status"] for e in seen.of("end")] == [4]
+
+
+def test_forked_children_have_an_image_of_their_own(shim: Path, tmp_path: Path) -> None:
+    code = """
+import multiprocessing, os
+def work(i):
+    open(f'pool{i}', 'w').write('x')
+    return os.getpid()
+if __name__ == '__main__':
+    with multiprocessing.get_context('fork').Pool(2) as pool:
+        pool.map(work, range(6))
+"""
+    seen = python(shim, tmp_path, code)
+    images = {e["id"]: e for e in seen.of("process")}
+    writers = {e["i"] for e in seen.of("write") if "/pool" in e["p"]}
+    assert {f"pool{i}" for i in range(6)} <= seen.paths("write")
+    parents = {images[writer]["parent"] for writer in writers}
+    assert all(images[writer]["how"] == "fork" for writer in writers)
+    assert [images[parent]["how"] for parent in parents] == ["exec"]
+
+
+def test_static_programs_are_a_gap(shim: Path, tmp_path: Path) -> None:
+    source = tmp_path / "static.c"
+    source.write_text("int main(void) { return 6; }")
+    try:
+        program = build(source, tmp_path / "static", "-static")
+    except subprocess.CalledProcessError:
+        pytest.skip("the C library is not there as an archive")
+    seen = watch(shim, tmp_path, ["sh", "-c", f"'{program}' an-argument; exit $?"])
+    assert seen.done.returncode == 6
+    (gap,) = seen.of("unwatched")
+    assert gap["exe"] == str(program) and gap["argv"][1:] == ["an-argument"] and gap["why"] == "static"
+    assert {e["pid"]: e["status"] for e in seen.of("wait")} == {gap["pid"]: 6}
+
+
+def test_output_of_a_shell_redirection_is_the_programs_that_wrote_it(shim: Path, tmp_path: Path) -> None:
+    seen = watch(shim, tmp_path, ["sh", "-c", "printf 'b\\na\\n' > in; sort < in > out; true"])
+    sort = next(e["id"] for e in seen.of("process") if e.get("argv") == ["sort"])
+    assert {Path(e["p"]).name for e in seen.of("read") if e["i"] == sort} == {"in"}
+    assert [(Path(e["p"]).name, e["mode"]) for e in seen.of("write") if e["i"] == sort] == [("out", "inherited")]
+
+
+def test_a_program_that_closes_all_descriptors_keeps_its_files(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+os.closerange(3, 4096)
+for i in range(200):
+    with open(f'f{i}', 'w') as file:
+        os.closerange(100, 4096)
+        file.write('mine')
+"""
+    seen = python(shim, tmp_path, code)
+    assert seen.done.returncode == 0
+    assert {(seen.work / f"f{i}").read_text() for i in range(200)} == {"mine"}
+    assert {f"f{i}" for i in range(200)} <= seen.paths("write")
+
+
+@pytest.mark.parametrize("limit", ["ulimit -f 0", "ulimit -n 4", "ulimit -v 200000", "ulimit -s 64"])
+def test_limits_of_the_program_do_no_harm(shim: Path, tmp_path: Path, limit: str) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a").write_text("text")
+    seen = watch(shim, tmp_path, ["sh", "-c", f"{limit}; for i in 0 1 2 3 4 5 6 7 8 9; do cat a; done; exit 9"])
+    assert (seen.done.returncode, seen.done.stdout, seen.done.stderr) == (9, b"text" * 10, b"")
+
+
+@pytest.mark.parametrize("what", ["removed", "read-only", "a file"])
+def test_a_journal_that_can_not_be_written_does_no_harm(shim: Path, tmp_path: Path, what: str) -> None:
+    journal = tmp_path / "journal"
+    if what == "removed":
+        command = f"rm -r '{journal}'; cat a; cat a"
+    elif what == "a file":
+        command = f"rm -r '{journal}'; echo x > '{journal}'; cat a; cat a"
+    else:
+        command = f"chmod 0 '{journal}'; cat a; cat a"
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a").write_text("text")
+    seen = watch(shim, tmp_path, ["sh", "-c", command])
+    assert (seen.done.returncode, seen.done.stdout, seen.done.stderr) == (0, b"texttext", b"")
+    if what == "read-only":
+        journal.chmod(0o700)
+
+
+def test_many_writers_at_once_lose_nothing(shim: Path, tmp_path: Path) -> None:
+    loop = "for i in range(400): open(f'{name}-{i}', 'w').close()"
+    code = f"""
+import subprocess, sys, threading
+def work(name):
+    {loop}
+children = [subprocess.Popen([sys.executable, '-S', '-c', "name = 'c%d'\\n" % n + {loop!r}]) for n in range(4)]
+threads = [threading.Thread(target=work, args=(f't{{n}}',)) for n in range(4)]
+for each in threads: each.start()
+for each in threads: each.join()
+for each in children: assert each.wait() == 0
+"""
+    seen = python(shim, tmp_path, code)
+    assert seen.done.returncode == 0, seen.done.stderr
+    expected = {f"{kind}{n}-{i}" for kind in "ct" for n in range(4) for i in range(400)}
+    assert expected <= seen.paths("write")
+    assert {e["lost"] for e in seen.of("end")} == {0}
+
+
+def test_paths_through_links_and_parents_are_resolved_as_the_kernel_does(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+os.makedirs('a/b'); os.symlink('a/b', 'jump')
+open('jump/../x', 'w').write('in a')
+open('.//a/./y', 'w').write('y')
+folder = os.open('a', os.O_RDONLY)
+os.close(os.open('../z', os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+"""
+    seen = python(shim, tmp_path, code)
+    assert {"a/x", "a/y", "z"} <= seen.paths("write")
+
+
+def test_threads_and_children_know_their_task(shim: Path, tmp_path: Path) -> None:
+    code = """
+import ctypes, subprocess, threading
+shim = ctypes.PyDLL(None)
+shim.wfprov_process_id.restype = ctypes.c_char_p
+task, other = shim.wfprov_next_id(), shim.wfprov_next_id()
+open('outside', 'w').close()
+before = shim.wfprov_task_begin(task)
+open('inside', 'w').close()
+thread = threading.Thread(target=lambda: open('in-thread', 'w').close()); thread.start(); thread.join()
+subprocess.run(['sh', '-c', 'echo > in-child'])
+inner = shim.wfprov_task_begin(other)
+open('nested', 'w').close()
+shim.wfprov_task_end(other, inner)
+open('inside-again', 'w').close()
+shim.wfprov_task_end(task, before)
+open('after', 'w').close()
+line = b'{"e":"done","t":1,"id":1}\\n'
+shim.wfprov_emit(line, ctypes.c_size_t(len(line)))
+print(task, other, shim.wfprov_process_id().decode())
+"""
+    seen = python(shim, tmp_path, code)
+    assert seen.done.returncode == 0, seen.done.stderr
+    task, other, process = seen.done.stdout.decode().split()
+    by_name = {Path(e["p"]).name: e.get("task") for e in seen.of("write")}
+    assert by_name["outside"] is None and by_name["after"] is None
+    assert by_name["inside"] == by_name["in-thread"] == by_name["inside-again"] == int(task)
+    assert by_name["nested"] == int(other)
+    child = next(e for e in seen.of("process") if e.get("argv", [""])[0] == "sh")
+    assert child["task"] == f"{process}:{task}"
+    assert [e["i"] for e in seen.of("done")] == [process]
+
+
+def test_without_a_journal_nothing_is_written(shim: Path, tmp_path: Path) -> None:
+    seen = watch(shim, tmp_path, ["sh", "-c", "echo x > a; cat a"], env={"WFPROV_JOURNAL": ""})
+    assert seen.done.stdout == b"x\n"
+    assert not list(seen.journal.iterdir())
