@@ -1,0 +1,347 @@
+"""Any engine's run crate -> Run.
+
+Comes in: a crate's folder, zip or bare metadata file, of Process, Workflow or Provenance Run Crate, any version.
+Goes out: the Run, with a ``Gap`` for what the crate leaves open and had to be assumed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote
+
+from provenance.crate import read_actions, read_data, read_own, read_values
+from provenance.crate.graph import Entity, Graph
+from provenance.crate.read_about import read_about
+from provenance.crate.read_actions import Actions
+from provenance.crate.source import Payload, open_crate
+from provenance.run.model import (
+    Gap,
+    ResourceUse,
+    Role,
+    Run,
+    Software,
+    Status,
+    Task,
+    Tool,
+    Value,
+)
+
+_UNAME = re.compile(r"^(Linux|Darwin) (\S+) (\S+) .*?\b(x86_64|aarch64|ppc64le|riscv64|arm64)\b")
+_COMMAND = re.compile(
+    r"^\S*\b(runcompss|enqueue_compss|pycompss|snakemake|nextflow|cwltool|cwl-runner|streamflow|toil\S*|miniwdl|"
+    r"python\S*|bash|sh|make|mpirun|mpiexec|srun|docker|singularity|apptainer)\s"
+)
+_SUBMISSION_FILES = (
+    "compss_submission_command_line.txt",
+    "compss_command_line_arguments.txt",
+    "cmd.txt",
+)
+
+
+def read(path: Path) -> Run:
+    """Read the run that the crate at ``path`` describes.
+
+    Raises
+    ------
+    CrateError
+        The crate can't be found or read; the message says why.
+    """
+    document, payload = open_crate(path)
+    return _Reader(Graph(document, path), payload).run()
+
+
+class _Reader:
+    def __init__(self, graph: Graph, payload: Payload):
+        self._graph = graph
+        self._payload = payload
+        self._actions: Actions = read_actions.sort_out(graph)
+        self._gaps: list[Gap] = []
+        self._zoneless = 0
+        # Crates that wfprov wrote give command lines as descriptions; others may give anything.
+        self._is_own = "#engine-run" in graph or graph.id(self._actions.run or {}).startswith("#run-")
+        self._main: Entity | None = next(iter(graph.refs(graph.root, "mainEntity")), None)
+
+    def run(self) -> Run:
+        graph, action = self._graph, self._actions.run
+        tools: dict[str, Tool] = {}
+        tasks = self._tasks(tools)
+        program = (
+            self._tool(action, {}, tools) if action and not self._main and graph.refs(action, "instrument") else None
+        )
+        table = read_data.DataTable(graph, self._payload)
+        inputs, outputs = self._ends(tasks)
+        made = {key for task in tasks for key in task.outputs}
+        direct = set(graph.ids(action, "result")) if action else set(outputs)
+        table.note_configuration()
+        table.note((key for key in outputs if key in direct), Role.OUTPUT, "result of the run")
+        # Before what is a result as part of a collection: a collection may be put together from inputs.
+        table.note(inputs, Role.INPUT, "object of the run")
+        table.note(outputs, Role.OUTPUT, "result of the run")
+        table.note(made, Role.INTERMEDIATE, "made by a task, not a result of the run")
+        table.note(
+            (key for task in tasks for key in task.inputs),
+            Role.INPUT,
+            "read by a task, made by none",
+        )
+        table.note_listed(self._actions)
+        data = table.data()
+        about = read_about(graph, self._main or {}, action or {}, self._actions.organize or {})
+        status = self._status(action, tasks)
+        description = graph.text(action, "description") if action else None
+        uname = _UNAME.match(description or "")
+        language = self._language()
+        main = graph.id(self._main) if self._main else None
+        start, end = self._times(action, tasks)
+        exit_code, signal = self._ending(action)
+        host, cwd = read_own.location(graph, action) if action else (None, None)
+        system_host, environment = read_own.environment(graph, self._payload, self._variables(action))
+        if uname:
+            environment = replace(environment, operating_system=uname[1], kernel=uname[3], machine=uname[4])
+        if action:
+            self._gaps += read_own.gaps(graph, action)
+        run = Run(
+            id=self._id(action),
+            name=((graph.text(action, "name") or "").removeprefix("Run of ") if action else None)
+            or about.name
+            or main
+            or (tools[program].name if program else "unnamed run"),
+            status=status,
+            command=self._command(description),
+            cwd=cwd,
+            host=host or system_host or (uname[2] if uname else None),
+            start=start,
+            end=end,
+            exit_code=exit_code,
+            signal=signal,
+            error=graph.text(action, "error") if action else None,
+            main=main if any(item.key == main for item in data) else None,
+            language=language,
+            engine=self._engine(language),
+            tools=tuple(tools.values()),
+            tasks=tasks,
+            edges=read_data.edges(tasks),
+            data=data,
+            inputs=inputs,
+            outputs=outputs,
+            arguments=self._values(action, "object"),
+            results=self._values(action, "result", is_return=True),
+            resources=self._resources(action),
+            environment=environment,
+            containers=self._containers(),
+            about=about,
+            gaps=tuple(self._gaps),
+        )
+        return run
+
+    def _tasks(self, tools: dict[str, Tool]) -> tuple[Task, ...]:
+        graph = self._graph
+        tasks = []
+        unstated = 0
+        for action in self._actions.tasks:
+            identifier = graph.id(action)
+            step = self._actions.steps.get(identifier, {})
+            status, is_stated = read_values.status(graph, action)
+            unstated += not is_stated
+            exit_code, signal = self._ending(action)
+            host, cwd = read_own.location(graph, action)
+            tasks.append(
+                Task(
+                    key=identifier,
+                    tool=self._tool(action, step, tools),
+                    status=status,
+                    start=self._time(action, "startTime"),
+                    end=self._time(action, "endTime"),
+                    inputs=read_data.data_ids(graph, graph.refs(action, "object")),
+                    outputs=read_data.data_ids(graph, graph.refs(action, "result")),
+                    arguments=self._values(action, "object"),
+                    results=self._values(action, "result", is_return=True),
+                    name=graph.text(action, "name") or graph.text(step, "name"),
+                    command=self._command(graph.text(action, "description")) if self._is_own else (),
+                    cwd=cwd,
+                    host=host,
+                    exit_code=exit_code,
+                    signal=signal,
+                    error=graph.text(action, "error"),
+                    parent=self._actions.parents.get(identifier),
+                    resources=self._resources(action),
+                )
+            )
+        if unstated:
+            self._gaps.append(
+                Gap(
+                    f"status of {unstated} of {len(tasks)} tasks",
+                    "not stated; taken as completed, as the profile says",
+                )
+            )
+        return tuple(tasks)
+
+    def _tool(self, action: Entity, step: Entity, tools: dict[str, Tool]) -> str:
+        graph = self._graph
+        entity = next(iter(graph.refs(action, "instrument") or graph.refs(step, "workExample")), {})
+        key = graph.id(entity) or graph.text(action, "instrument") or "unknown"
+        if key not in tools:
+            is_file = "File" in graph.types(entity)
+            is_function = "::" in key or graph.text(entity, "additionalType") == "Function"
+            tools[key] = Tool(
+                key=key,
+                name=graph.text(entity, "name") or re.split(r"[#/]", key.rstrip("/"))[-1] or key,
+                kind="function" if is_function else "program",
+                path=key if is_file else None,
+                source_key=key if is_file else None,
+                description=graph.text(entity, "description"),
+                parameters=tuple(
+                    graph.text(parameter, "name") or re.split(r"[#/]", graph.id(parameter))[-1]
+                    for parameter in graph.refs(entity, "input")
+                ),
+                version=graph.text(entity, "softwareVersion", "version"),
+            )
+        return key
+
+    def _ends(self, tasks: tuple[Task, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Inputs and outputs of the whole: as the run's action says, else what no task makes and what none reads."""
+        graph, action = self._graph, self._actions.run
+        inputs = read_data.data_ids(graph, graph.refs(action, "object")) if action else ()
+        outputs = read_data.data_ids(graph, graph.refs(action, "result")) if action else ()
+        if inputs or outputs:
+            return inputs, outputs
+        made = dict.fromkeys(key for task in tasks for key in task.outputs)
+        used = dict.fromkeys(key for task in tasks for key in task.inputs)
+        return tuple(key for key in used if key not in made), tuple(key for key in made if key not in used)
+
+    def _status(self, action: Entity | None, tasks: tuple[Task, ...]) -> Status:
+        if action is not None:
+            status, is_stated = read_values.status(self._graph, action)
+            if not is_stated:
+                self._gaps.append(Gap("status of the run", "not stated; taken as completed, as the profile says"))
+            return status
+        if not tasks:
+            self._gaps.append(Gap("run", "the crate describes no execution, only a workflow or data"))
+            return Status.UNKNOWN
+        self._gaps.append(
+            Gap(
+                "run as a whole",
+                "no action executes the main entity; taken from the single executions",
+            )
+        )
+        found = {task.status for task in tasks}
+        for status in (Status.FAILED, Status.RUNNING, Status.CANCELED, Status.UNKNOWN):
+            if status in found:
+                return status
+        return Status.COMPLETED
+
+    def _times(self, action: Entity | None, tasks: tuple[Task, ...]) -> tuple[int | None, int | None]:
+        if action is not None:
+            start, end = self._time(action, "startTime"), self._time(action, "endTime")
+        else:
+            start = min((task.start for task in tasks if task.start is not None), default=None)
+            end = max((task.end for task in tasks if task.end is not None), default=None)
+        if self._zoneless:
+            self._gaps.append(Gap("time zone", "times are given without one; taken as UTC"))
+        return start, end
+
+    def _time(self, action: Entity, name: str) -> int | None:
+        found = read_values.moment(self._graph.text(action, name))
+        if found is None:
+            return None
+        self._zoneless += not found.has_zone
+        return found.nanoseconds
+
+    def _ending(self, action: Entity | None) -> tuple[int | None, int | None]:
+        if action is None:
+            return None, None
+        exit_code, signal = read_own.ending(self._graph, action)
+        return (exit_code if exit_code is not None else read_values.exit_code(self._graph, action)), signal
+
+    def _values(self, action: Entity | None, name: str, is_return: bool = False) -> tuple[Value, ...]:
+        return tuple(
+            read_values.value(self._graph, entity, is_return)
+            for entity in (self._graph.refs(action, name) if action else ())
+            if "PropertyValue" in self._graph.types(entity) and not read_own.is_ending(entity)
+        )
+
+    def _resources(self, action: Entity | None) -> ResourceUse | None:
+        graph = self._graph
+        found: list[Value] = []
+        for entity in graph.refs(action, "resourceUsage") if action else ():
+            unit = graph.text(entity, "unitText", "unitCode")
+            name = graph.text(entity, "name") or graph.id(entity).lstrip("#") or "unnamed"
+            found.append(Value(name=name, value=graph.text(entity, "value"), type=unit))
+        return read_values.resources(found) if found else None
+
+    def _variables(self, action: Entity | None) -> tuple[tuple[str, str], ...]:
+        graph = self._graph
+        return tuple(
+            (
+                graph.text(entity, "name") or graph.id(entity).lstrip("#"),
+                graph.text(entity, "value") or "",
+            )
+            for entity in (graph.refs(action, "environment") if action else ())
+            if "PropertyValue" in graph.types(entity)
+        )
+
+    def _containers(self) -> tuple[Software, ...]:
+        graph = self._graph
+        found: dict[Software, None] = {}
+        for action in (self._actions.run, *self._actions.tasks):
+            if action is None:
+                continue
+            entities = graph.refs(action, "containerImage")
+            for entity in entities:
+                found[read_values.container(graph, entity)] = None
+            if not entities:
+                for text in graph.texts(action, "containerImage"):
+                    found[Software(name=text, url=text if "://" in text else None)] = None
+        return tuple(found)
+
+    def _language(self) -> Software | None:
+        languages = self._graph.refs(self._main, "programmingLanguage") if self._main else []
+        if languages:
+            return read_values.software(self._graph, languages[0])
+        plain = self._graph.text(self._main, "programmingLanguage") if self._main else None
+        return Software(name=plain) if plain else None
+
+    def _engine(self, language: Software | None) -> Software | None:
+        graph, actions = self._graph, self._actions
+        stated = graph.refs(actions.organize, "instrument") if actions.organize else []
+        if not stated and actions.run:
+            stated = graph.refs(actions.run, "executedBy")  # Sapporo's term
+        is_named = language is not None and read_values.is_engine_language(language)
+        if not stated:
+            if not is_named or language is None:
+                return None
+            short = graph.text(graph.refs(self._main or {}, "programmingLanguage")[0], "alternateName")
+            return Software(name=short or language.name, version=language.version, url=language.url)
+        engine = read_values.software(graph, stated[0])
+        if is_named and language and not engine.version and language.name.lower() in engine.name.lower():
+            return Software(name=engine.name, version=language.version, url=engine.url or language.url)
+        return engine
+
+    def _command(self, description: str | None) -> tuple[str, ...]:
+        if self._is_own and description and not description.startswith(("Run of ", "Call of ")):
+            candidates = [description]
+        else:
+            candidates = [description] if description and _COMMAND.match(description) else []
+        candidates += [text for name in _SUBMISSION_FILES if not candidates and (text := self._file_text(name))]
+        for text in candidates:
+            try:
+                return tuple(shlex.split(text))
+            except ValueError:
+                return tuple(text.split())
+        return ()
+
+    def _file_text(self, name: str) -> str | None:
+        if name not in self._graph:
+            return None
+        text = self._graph.text(self._graph.get(name), "text")
+        return text or self._payload.text(name)
+
+    def _id(self, action: Entity | None) -> str:
+        if action is None:
+            return self._graph.root_id
+        identifier = self._graph.id(action).removeprefix("#")
+        if self._is_own and identifier.startswith("run-"):
+            return unquote(identifier[4:], errors="surrogateescape")
+        return identifier

@@ -1,0 +1,216 @@
+"""Prospective provenance: the workflow, its steps and tools, its language, formal parameters and
+connections.
+
+Comes in: the Run, its placed data and slots. Goes out: entities of Workflow RO-Crate 1.0 and of the
+prospective half of Provenance Run Crate 0.5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from provenance.crate.data_entities import Placed, file_entity, source_version
+from provenance.crate.entities import (
+    Entity,
+    license_entity,
+    person_id,
+    ref,
+    refs,
+    slug,
+    software_id,
+    without_nothing,
+)
+from provenance.crate.layout import file_uri
+from provenance.crate.parameters import WORKFLOW, Slots, connected, parameter_refs
+from provenance.run.model import Run, Software, Tool
+
+_BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+_DIAGRAM = "diagram.svg"
+_PROGRAM_LIMIT = 1 << 26  # bytes; larger programs are not hashed
+_SHELL = Software(name="Shell", url="https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """What the workflow part of a crate is made from."""
+
+    run: Run
+    main_id: str
+    main: Placed | None  # None when the command itself is the workflow
+    main_file: Entity  # name, size and digest of the command's script in that case
+    tools: dict[str, Tool]  # those that tasks executed, in order of their first start
+    placed: dict[str, Placed]
+    slots: Slots
+    packed_at: str
+    requirements_id: str | None  # the list of installed packages
+
+
+def used_tools(run: Run) -> dict[str, Tool]:
+    """Find the tools that tasks executed, in order of their first start; one that is not listed
+    gets its key as name."""
+    known = {tool.key: tool for tool in run.tools}
+    first: dict[str, int] = {}
+    for number, task in enumerate(run.tasks):
+        moment = task.start if task.start is not None else (1 << 62) + number
+        first[task.tool] = min(moment, first.get(task.tool, moment))
+    order = sorted(first, key=lambda key: first[key])
+    return {key: known.get(key) or Tool(key=key, name=key, kind="program") for key in order}
+
+
+def tool_ids(tools: dict[str, Tool]) -> dict[str, str]:
+    """Name each tool's entity; a number keeps tools of the same name apart."""
+    return {key: f"#tool-{number}-{slug(tool.name, 40)}" for number, (key, tool) in enumerate(tools.items(), 1)}
+
+
+def step_ids(tools: dict[str, Tool]) -> dict[str, str]:
+    """Name each step's entity; there is one step a tool."""
+    return {key: f"#step-{number}-{slug(tool.name, 40)}" for number, (key, tool) in enumerate(tools.items(), 1)}
+
+
+def workflow_entities(workflow: Workflow) -> Iterator[Entity]:
+    """Describe the main workflow, its language, requirements, tools, steps, parameters and
+    connections."""
+    run, tools = workflow.run, workflow.tools
+    language = (run.language if workflow.main else None) or _SHELL
+    identifiers = tool_ids(tools)
+    steps = step_ids(tools)
+    links = connected(workflow.slots)
+    yield _main(
+        workflow,
+        language,
+        list(identifiers.values()),
+        list(steps.values()),
+        links.get(WORKFLOW, []),
+    )
+    yield language_entity(language)
+    for software in run.about.software:
+        yield software_entity(run, software)
+    for position, (key, tool) in enumerate(tools.items(), 1):
+        yield from _tool(workflow, identifiers[key], tool)
+        yield without_nothing(
+            {
+                "@id": steps[key],
+                "@type": "HowToStep",
+                "name": tool.name,
+                "position": str(position),
+                "workExample": ref(identifiers[key]),
+                "connection": refs(links.get(key, [])),
+                "buildInstructions": ref(workflow.requirements_id) if workflow.requirements_id else None,
+            }
+        )
+    for parameter in workflow.slots.all():
+        yield parameter.entity()
+    for connection, _ in workflow.slots.connections():
+        yield connection
+
+
+def language_entity(language: Software) -> Entity:
+    """Describe the language that the workflow is written in; registries know languages by these
+    names."""
+    return without_nothing(
+        {
+            "@id": f"#{slug(language.name.lower())}",
+            "@type": "ComputerLanguage",
+            "name": language.name,
+            "alternateName": language.name,
+            "version": language.version,
+            "url": language.url,
+        }
+    )
+
+
+def software_entity(run: Run, software: Software) -> Entity:
+    """Describe a program or library with what is known; without a web page, its place on the
+    machine is its URL."""
+    return without_nothing(
+        {
+            "@id": software_id(software),
+            "@type": "SoftwareApplication",
+            "name": software.name,
+            "version": software.version,
+            "url": software.url or (file_uri(run.host, software.path) if software.path else None),
+        }
+    )
+
+
+def _main(workflow: Workflow, language: Software, tools: list[str], steps: list[str], links: list[str]) -> Entity:
+    run, about = workflow.run, workflow.run.about
+    if workflow.main is not None:
+        entity = file_entity(run, workflow.main, workflow.slots, workflow.packed_at)
+        version = source_version(run, workflow.main.outcome)
+    else:
+        entity = dict(workflow.main_file)
+        version = f"sha256:{entity['sha256']}"
+    control = run.environment.source_control
+    repository = control.remote if control and (control.remote or "").startswith(("https://", "http://")) else None
+    entity |= {
+        "@id": workflow.main_id,
+        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+        "conformsTo": ref(_BIOSCHEMAS),
+        "programmingLanguage": ref(language_entity(language)["@id"]),
+        "url": about.url or repository,
+        "codeRepository": repository,
+        "version": about.version or version,
+        "license": ref(license_entity(about.license)["@id"]) if about.license else None,
+        "creator": refs(person_id(person) for person in about.authors),
+        "image": ref(_DIAGRAM),
+        "softwareRequirements": refs(software_id(software) for software in about.software),
+        "hasPart": refs(tools),
+        "step": refs(steps),
+        "connection": refs(links),
+        "buildInstructions": ref(workflow.requirements_id) if workflow.requirements_id else None,
+    }
+    return without_nothing(entity | parameter_refs(workflow.slots, WORKFLOW))
+
+
+def _tool(workflow: Workflow, identifier: str, tool: Tool) -> Iterator[Entity]:
+    run = workflow.run
+    source = workflow.placed.get(tool.source_key or "")
+    entity: Entity = {
+        "@id": identifier,
+        "@type": "SoftwareApplication",
+        "additionalType": "Function" if tool.kind == "function" else None,
+        "name": tool.name,
+        "description": tool.description,
+        "version": tool.version,
+        "isPartOf": ref(source.id) if source else None,
+    }
+    if source is not None:
+        entity["url"] = _source_url(run, source, tool)
+        entity["version"] = tool.version or source_version(run, source.outcome)
+    elif tool.path:
+        entity["url"] = file_uri(run.host, tool.path)
+        entity["version"] = tool.version or _version_of_file(run, tool.path)
+    if tool.software is not None:
+        entity["url"] = entity.get("url") or tool.software.url
+        if tool.software.version:
+            requirement = software_entity(run, tool.software)
+            entity["softwareRequirements"] = entity["mainEntity"] = ref(requirement["@id"])
+            entity["version"] = entity.get("version") or (tool.software.version if tool.kind == "function" else None)
+            yield requirement
+    yield without_nothing(entity | parameter_refs(workflow.slots, tool.key))
+
+
+def _source_url(run: Run, source: Placed, tool: Tool) -> str:
+    """Lead to the lines of the source: in the crate, or where it was."""
+    file = source.id if source.is_payload else file_uri(run.host, source.data.path)
+    if tool.line is None:
+        return file
+    return f"{file}#L{tool.line}" + (f"-L{tool.end_line}" if tool.end_line else "")
+
+
+def _version_of_file(run: Run, path: str) -> str | None:
+    """Digest of a program outside of the sources, when it has not been replaced since the run."""
+    try:
+        program = Path(path)
+        now = program.stat()
+        is_same = run.end is None or now.st_mtime_ns <= run.end
+        if not stat.S_ISREG(now.st_mode) or now.st_size > _PROGRAM_LIMIT or not is_same:
+            return None
+        return f"sha256:{hashlib.sha256(program.read_bytes()).hexdigest()}"
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,254 @@
+"""Run -> crate: a folder or zip with the files of a run and what happened to them (Provenance Run
+Crate 0.5).
+
+Comes in: the Run, where to write, the settings. Goes out: the crate, and a report of what is in it
+and what is not.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from provenance.crate.archive import METADATA_FILE, Archive, created
+from provenance.crate.data_entities import Placed, data_entities, place
+from provenance.crate.diagram import diagram
+from provenance.crate.entities import (
+    Entity,
+    iso,
+    license_entity,
+    one_or_all,
+    organization,
+    person_id,
+    ref,
+    refs,
+    without_nothing,
+)
+from provenance.crate.environment_files import (
+    GeneratedFiles,
+    write_environment,
+    write_logs,
+    write_script,
+)
+from provenance.crate.layout import Item, Treatment, plan
+from provenance.crate.metadata import document
+from provenance.crate.parameters import Slots
+from provenance.crate.payload import PayloadReader
+from provenance.crate.preview import PREVIEW_FILE, preview
+from provenance.crate.publishing import missing_for_publishing
+from provenance.crate.readme import readme
+from provenance.crate.run_entities import RunEntities, people_entities
+from provenance.crate.settings import NoProgress, PackReport, PackSettings, Progress
+from provenance.crate.workflow_entities import (
+    Workflow,
+    language_entity,
+    used_tools,
+    workflow_entities,
+)
+from provenance.errors import UsageError
+from provenance.run.model import Role, Run
+
+_CRATE = "https://w3id.org/ro/crate/1.1"
+_WORKFLOW_CRATE = ("https://w3id.org/workflowhub/workflow-ro-crate/1.0", "Workflow RO-Crate", "1.0")
+_PROFILES = (
+    ("https://w3id.org/ro/wfrun/process/0.5", "Process Run Crate", "0.5"),
+    ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
+)
+_PROVENANCE = ("https://w3id.org/ro/wfrun/provenance/0.5", "Provenance Run Crate", "0.5")
+_BYTES_AN_ENTITY = 400  # about; tells the zip whether it needs the large format for the metadata
+
+
+def write(run: Run, target: Path, settings: PackSettings | None = None, progress: Progress | None = None) -> PackReport:
+    """Write the crate of ``run`` to ``target``, which appears only when it is complete.
+
+    Files that are no longer what the run saw are described, not copied; the report names them.
+
+    Raises:
+        UsageError: something is at ``target`` already and may not be replaced.
+        OutputError: ``target`` can't be written.
+    """
+    settings = settings or PackSettings()
+    if settings.force:
+        _refuse_to_replace_data(run, target)
+    with created(target, settings.as_zip, settings.force) as archive:
+        return _Writer(run, target, settings, progress or NoProgress(), archive).write()
+
+
+def _refuse_to_replace_data(run: Run, target: Path) -> None:
+    inside = str(Path(os.path.abspath(target))) + "/"
+    for data in run.data:
+        if data.content is not None and data.content.startswith(inside):
+            raise UsageError(
+                f"{target} holds data of this run ({data.content}) and is not replaced; choose another --output"
+            )
+
+
+class _Writer:
+    """Writes one crate: the files first, what is said about them last."""
+
+    def __init__(self, run: Run, target: Path, settings: PackSettings, progress: Progress, archive: Archive):
+        self._run = run
+        self._settings = settings
+        self._progress = progress
+        self._archive = archive
+        self._report = PackReport(target)
+        self._packed_at = iso(time.time_ns()) or ""
+        self._has_tasks = settings.tasks and bool(run.tasks)
+
+    def write(self) -> PackReport:
+        placed = self._write_payload()
+        started = time.perf_counter()
+        self._write_metadata(placed)
+        self._report.seconds_metadata = time.perf_counter() - started
+        return self._report
+
+    def _write_payload(self) -> dict[str, Placed]:
+        items = plan(self._run, self._settings)
+        self._progress.begin("Files", sum(item.data.size or 0 for item in items if _is_read(item)))
+        reader = PayloadReader(self._archive, self._settings.checksums, self._progress)
+        outcomes = [reader.take(item) for item in items]
+        placed = place(self._run, items, outcomes)
+        report = self._report
+        report.seconds_hashing = reader.seconds_hashing
+        report.seconds_copying = max(0.0, reader.seconds_copying)
+        for one in placed.values():
+            _count(report, one)
+        return placed
+
+    def _write_metadata(self, placed: dict[str, Placed]) -> None:
+        run, report = self._run, self._report
+        self._progress.begin("Metadata", len(placed) + len(run.tasks))
+        tools = used_tools(run) if self._has_tasks else {}
+        slots = Slots(run, {key: one.data for key, one in placed.items()}, self._has_tasks)
+        files = GeneratedFiles(self._archive)
+        main = placed.get(run.main or "")
+        if main is not None and main.outcome.treatment is not Treatment.COPY:
+            main = None
+        main_file = {} if main else write_script(run, files)
+        main_id = main.id if main else main_file["@id"]
+        requirements = write_environment(run, files)
+        logs = write_logs(run, files)
+        drawing = diagram(run, tools).encode("utf-8", "backslashreplace")
+        files.add("diagram.svg", drawing, "Diagram of the workflow", about=ref(main_id))
+        text = readme(run, placed, tools, bool(tools)).encode("utf-8", "backslashreplace")
+        files.add("README.md", text, "About this crate", about=ref("./"))
+        workflow = Workflow(run, main_id, main, main_file, tools, placed, slots, self._packed_at, requirements)
+        actions = RunEntities(run, main_id, tools, placed, slots, logs, self._settings.param_size_limit)
+        root = self._root(main_id, placed, files, actions)
+        entities = self._graph(root, workflow, actions, files)
+        first_of_all = list(_preview_parts(workflow))
+        data = data_entities(run, placed, slots, self._packed_at, main_id)
+        listed = (entity for entity in data if not entity["@id"].startswith("#") and entity["@id"] != main_id)
+        page = preview(root, first_of_all[0], first_of_all[1], listed, report.copied + report.referenced)
+        self._archive.add_text(PREVIEW_FILE, page)
+        expected = (len(placed) + 6 * len(run.tasks)) * _BYTES_AN_ENTITY
+        content = document(self._counted(entities), with_build_instructions=requirements is not None)
+        self._archive.add(METADATA_FILE, content, expected, None, False)
+        report.tasks = len(run.tasks) if self._has_tasks else 0
+        report.files = report.copied + report.referenced + len(files.entities) + (0 if main else 1)
+        report.missing = missing_for_publishing(run)
+        report.gaps = [f"{gap.what}: {gap.why}" + (f" ({gap.path})" if gap.path else "") for gap in run.gaps]
+
+    def _counted(self, entities: Iterator[Entity]) -> Iterator[Entity]:
+        for entity in entities:
+            self._report.entities += 1
+            yield entity
+
+    def _graph(self, root: Entity, workflow: Workflow, actions: RunEntities, files: GeneratedFiles) -> Iterator[Entity]:
+        run = self._run
+        yield {
+            "@id": METADATA_FILE,
+            "@type": "CreativeWork",
+            "about": ref("./"),
+            "conformsTo": [ref(_CRATE), ref(_WORKFLOW_CRATE[0])],
+        }
+        yield root
+        for identifier, name, version in self._profiles():
+            yield {"@id": identifier, "@type": "CreativeWork", "name": name, "version": version}
+        if run.about.license:
+            yield license_entity(run.about.license)
+        yield from people_entities(run)
+        yield from workflow_entities(workflow)
+        yield from actions.whole()
+        if self._has_tasks:
+            yield from actions.tasks()
+        yield {
+            "@id": PREVIEW_FILE,
+            "@type": "CreativeWork",
+            "about": ref("./"),
+            "name": "Preview of the crate",
+        }
+        yield from files.entities
+        yield from data_entities(run, workflow.placed, workflow.slots, self._packed_at, workflow.main_id)
+
+    def _profiles(self) -> tuple[tuple[str, str, str], ...]:
+        """The profiles that the crate keeps; that of single tasks only when there are some."""
+        return (*_PROFILES, *((_PROVENANCE,) if self._has_tasks else ()), _WORKFLOW_CRATE)
+
+    def _root(self, main_id: str, placed: dict[str, Placed], files: GeneratedFiles, actions: RunEntities) -> Entity:
+        run, about = self._run, self._run.about
+        generated = [entity["@id"] for entity in files.entities if entity["@type"] == "File"]
+        payload = [one.id for one in placed.values() if one.is_payload]
+        publisher = organization(about.publisher) if about.publisher else []
+        authors = [person_id(person) for person in about.authors]
+        return without_nothing(
+            {
+                "@id": "./",
+                "@type": "Dataset",
+                "name": about.name or run.name,
+                "description": about.description or _description(run),
+                "datePublished": about.date_published or self._packed_at,
+                "license": ref(license_entity(about.license)["@id"]) if about.license else None,
+                "author": refs(authors),
+                "publisher": ref(publisher[0]["@id"]) if publisher else None,
+                "keywords": one_or_all(about.keywords),
+                "version": about.version,
+                "isBasedOn": about.url,
+                "conformsTo": refs(identifier for identifier, _, _ in self._profiles()),
+                "mainEntity": ref(main_id),
+                "hasPart": refs(dict.fromkeys((main_id, *generated, *payload))),
+                "mentions": refs(actions.mentions(self._has_tasks)),
+            }
+        )
+
+
+def _is_read(item: Item) -> bool:
+    return item.treatment is not Treatment.DESCRIBE and not item.data.is_directory
+
+
+def _preview_parts(workflow: Workflow) -> Iterator[Entity]:
+    graph = workflow_entities(workflow)
+    main = next(graph)
+    yield main
+    language = workflow.run.language if workflow.main else None
+    yield language_entity(language) if language else next(graph)
+
+
+def _description(run: Run) -> str:
+    when = ""
+    if run.start is not None:
+        when = f" on {datetime.fromtimestamp(run.start // 1_000_000_000, timezone.utc):%Y-%m-%d}"
+    return f"A run of {run.name}{when}: {run.status.value}."
+
+
+def _count(report: PackReport, one: Placed) -> None:
+    data, outcome = one.data, one.outcome
+    if data.is_directory:
+        return
+    size = outcome.size or 0
+    if outcome.treatment is Treatment.COPY:
+        report.copied += 1
+        report.copied_bytes += size
+        report.bytes += size
+    elif outcome.treatment is Treatment.REFERENCE:
+        report.referenced += 1
+        report.bytes += size
+    else:
+        report.described += 1
+        if outcome.is_changed:
+            report.changed.append(data.path)
+        elif data.role in (Role.INPUT, Role.OUTPUT, Role.SOURCE, Role.CONFIGURATION):
+            report.gone.append(data.path)
