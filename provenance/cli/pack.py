@@ -1,0 +1,297 @@
+"""``wfprov pack``: make a crate of a recorded run."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from provenance.cli.text import clean
+from provenance.crate.settings import Checksums, DataMode, PackReport, PackSettings
+from provenance.journal.events import RUN_FILE
+from provenance.journal.reader import JournalFile
+from provenance.recording.folder import record_root
+from provenance.run.info import FILE_NAME, Info, read_info
+from provenance.run.model import Run
+
+_UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_SHOWN = 5  # changed or gone files that are named one by one
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes, as ``500``, ``10MB`` or ``2GiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip().upper().replace(" ", "")
+        number = text.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        unit = _UNITS.get(text[len(number) :])
+        try:
+            size = float(number)
+        except ValueError:
+            size = -1.0
+        if unit is None or not 0 <= size < float("inf"):
+            self.fail(f"{value!r} is not a size; write it as 500, 10MB or 2GiB", param, ctx)
+        return int(size * unit)
+
+
+class _Bar:
+    """A progress bar on a terminal; each stage has its own."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._waiting = 0
+        self._step = 1
+
+    def begin(self, what: str, total: int) -> None:
+        self.close()
+        if total:
+            self._bar = click.progressbar(length=total, label=what, file=sys.stderr, show_pos=False)
+            self._step = max(1, total // 200)
+
+    def advance(self, amount: int) -> None:
+        self._waiting += amount
+        if self._bar is not None and self._waiting >= self._step:
+            self._bar.update(self._waiting)
+            self._waiting = 0
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._waiting)
+            self._bar.render_finish()
+        self._bar = None
+        self._waiting = 0
+
+
+@click.command(short_help="Make a crate of a recorded run.")
+@click.argument("run", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder or zip to write; by default it is named after the run, in the current folder.",
+)
+@click.option("--zip", "as_zip", is_flag=True, help="Write a zip instead of a folder.")
+@click.option(
+    "--data",
+    type=click.Choice([mode.value for mode in DataMode]),
+    help="Copy the data, refer to them where they are, or copy as long as all fit into 100 MB (auto, the default).",
+)
+@click.option(
+    "--max-file-size",
+    type=_Size(),
+    metavar="SIZE",
+    help="Refer to larger data files instead of copying them, e.g. 10MB.",
+)
+@click.option(
+    "--checksums",
+    type=click.Choice([kind.value for kind in Checksums]),
+    default="all",
+    show_default=True,
+    help="Which files get a SHA-256.",
+)
+@click.option(
+    "--info",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What you know about the workflow, instead of the ro-crate-info.yaml of the run.",
+)
+@click.option("--force", is_flag=True, help="Replace a crate that is there already.")
+@click.option(
+    "--record-dir",
+    type=click.Path(path_type=Path),
+    help="Where runs are recorded, by default .wfprov.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the path of the crate only.")
+def command(  # noqa: PLR0917 (click gives each option by name)
+    run: str | None,
+    output: Path | None,
+    as_zip: bool,
+    data: str | None,
+    max_file_size: int | None,
+    checksums: str,
+    info: Path | None,
+    force: bool,
+    record_dir: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make a crate of RUN: its id, the start of its id, or its folder; by default the latest run."""
+    settings = PackSettings(
+        as_zip=as_zip or (output is not None and output.name.endswith(".zip")),
+        data=DataMode(data or DataMode.AUTO),
+        max_file_size=max_file_size,
+        checksums=Checksums(checksums),
+        force=force,
+    )
+    report = pack_run(
+        run,
+        output,
+        settings,
+        info=info,
+        record_dir=record_dir,
+        show_progress=not (as_json or quiet),
+        is_data_chosen=data is not None,
+    )
+    if as_json:
+        click.echo(json.dumps(report_as_dict(report), indent=2))
+    elif quiet:
+        click.echo(str(report.target))
+    else:
+        print_report(report)
+
+
+def pack_run(
+    run: str | Path | None,
+    output: Path | None = None,
+    settings: PackSettings | None = None,
+    *,
+    info: Path | None = None,
+    record_dir: Path | None = None,
+    show_progress: bool = False,
+    is_data_chosen: bool = False,
+) -> PackReport:
+    """Find a recorded run, add what the user knows about it, and write its crate.
+
+    Raises:
+        WfprovError: the run, the information or the target is not usable; the message says which and what to do.
+    """
+    from provenance.crate.write import write
+    from provenance.run import find, load
+
+    folder = find(
+        record_root(str(record_dir) if record_dir else None, os.environ),
+        None if run is None else str(run),
+    )
+    known = _information(folder, info)
+    settings = _with_wishes(settings or PackSettings(), known, is_data_chosen)
+    found = load(folder, known)
+    # What is loaded stays to the end; looking for garbage among it takes a fifth of the time.
+    gc.freeze()
+    target = output if output is not None else default_target(found, settings.as_zip)
+    bar = _Bar() if show_progress and sys.stderr.isatty() else None
+    with _terminated_cleanly():
+        try:
+            return write(found, target, settings, bar)
+        finally:
+            if bar is not None:
+                bar.close()
+
+
+def _information(folder: Path, chosen: Path | None) -> Info | None:
+    """Read what the user knows: the file given now, else that given to the run, else that of the
+    run's folder."""
+    if chosen is not None:
+        return read_info(chosen)
+    header = next((event for event in JournalFile(folder / RUN_FILE) if event.get("e") == "run"), {})
+    cwd = Path(str(header.get("cwd") or "."))
+    if header.get("info"):
+        return read_info(cwd / str(header["info"]))
+    return read_info(cwd / FILE_NAME) if (cwd / FILE_NAME).is_file() else None
+
+
+def _with_wishes(settings: PackSettings, info: Info | None, is_data_chosen: bool) -> PackSettings:
+    """Apply what the information file says about packing; the command line goes first."""
+    if info is None:
+        return settings
+    data = settings.data
+    if info.data_persistence is not None and not is_data_chosen:
+        data = DataMode.COPY if info.data_persistence else DataMode.REFERENCE
+    limit = settings.param_size_limit if info.param_size_limit is None else info.param_size_limit
+    return replace(settings, data=data, param_size_limit=limit, tasks=info.provenance_run)
+
+
+def default_target(run: Run, as_zip: bool) -> Path:
+    """Name a crate after its workflow and the start of its run: ``train-20261122T171500Z-crate``."""
+    stem = Path(run.name).stem if run.main else run.name
+    name = "".join(char if char.isascii() and (char.isalnum() or char in "_.-") else "-" for char in stem)
+    name = name.strip("-.")[:60] or "run"
+    when = ""
+    if run.start is not None:
+        when = f"-{datetime.fromtimestamp(run.start // 1_000_000_000, timezone.utc):%Y%m%dT%H%M%SZ}"
+    return Path(f"{name}{when}.crate.zip" if as_zip else f"{name}{when}-crate")
+
+
+@contextmanager
+def _terminated_cleanly() -> Iterator[None]:
+    """Let a termination by a batch system remove the half-written crate, as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def report_as_dict(report: PackReport) -> dict[str, object]:
+    """Give the report for ``--json``; names that are not valid text are shown with escapes."""
+    return {
+        "crate": clean(report.target),
+        "tasks": report.tasks,
+        "files": report.files,
+        "copied": report.copied,
+        "copied_bytes": report.copied_bytes,
+        "referenced": report.referenced,
+        "described": report.described,
+        "bytes": report.bytes,
+        "entities": report.entities,
+        "seconds": {
+            "hashing": round(report.seconds_hashing, 3),
+            "copying": round(report.seconds_copying, 3),
+            "metadata": round(report.seconds_metadata, 3),
+        },
+        "missing_for_publishing": [clean(text) for text in report.missing],
+        "changed": [clean(path) for path in report.changed],
+        "gone": [clean(path) for path in report.gone],
+        "gaps": [clean(text) for text in report.gaps],
+    }
+
+
+def print_report(report: PackReport) -> None:
+    """Print what was written, as a table, and what a reader of the crate will miss."""
+    click.echo(f"{clean(report.target)}")
+    rows = [
+        ("tasks", f"{report.tasks:,}"),
+        ("files", f"{report.files:,} ({report.copied:,} copied, {report.referenced:,} referenced)"),
+        ("bytes", f"{report.bytes:,} ({report.copied_bytes:,} copied)"),
+        ("seconds hashing", f"{report.seconds_hashing:.2f}"),
+        ("seconds copying", f"{report.seconds_copying:.2f}"),
+        ("seconds metadata", f"{report.seconds_metadata:.2f}"),
+    ]
+    for name, value in rows:
+        click.echo(f"  {name:<17} {value}")
+    _print_list("Changed since the run, so described without their content", report.changed)
+    _print_list("Gone, so described without their content", report.gone)
+    _print_list("Not seen while the run was recorded", report.gaps)
+    _print_list(
+        "Missing for publishing (ro-crate-info.yaml; wfprov init writes one)",
+        report.missing,
+        len(report.missing),
+    )
+
+
+def _print_list(title: str, lines: list[str], limit: int = _SHOWN) -> None:
+    if not lines:
+        return
+    click.echo(f"{title}:")
+    for line in lines[:limit]:
+        click.echo(f"  {clean(line)}")
+    if len(lines) > limit:
+        click.echo(f"  and {len(lines) - limit} more")
