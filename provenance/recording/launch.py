@@ -233,6 +233,8 @@ class _Recording:
 
     def _describe(self, describe: Describe) -> None:
         try:
+            # The command goes first where both want the same processor; on Linux this is the thread's own.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
             for section, data in describe(self._command, self._cwd, self.folder):
                 self._write({"e": "environment", "t": time.time_ns(), "section": section, "data": data})
         except Exception as error:  # noqa: BLE001 - no fault of ours may reach the run; it is written down

@@ -115,7 +115,7 @@ for i in range(30):
 def test_content_from_before_the_run_is_saved_once(shim: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    for name in ("overwritten", "appended", "replaced", "deleted", "large", "only-read"):
+    for name in ("overwritten", "appended", "replaced", "read-and-deleted", "deleted", "large", "only-read"):
         (work / name).write_text(f"old {name}")
     (work / "large").write_text("x" * 1000)
     for path in work.iterdir():
@@ -127,14 +127,57 @@ for _ in range(2):
 open('appended', 'a').write('more')
 open('fresh', 'w').write('new'); os.replace('fresh', 'replaced')
 os.remove('deleted')
+open('read-and-deleted').read(); os.remove('read-and-deleted')
 open('large', 'w').write('')
 open('only-read').read()
 """
     seen = python(shim, tmp_path, code, save_limit=999)
     saved = {Path(e["p"]).name: (seen.journal / "saved" / Path(e["as"]).name).read_text() for e in seen.of("save")}
-    assert saved == {name: f"old {name}" for name in ("overwritten", "appended", "replaced", "deleted")}
+    assert saved == {name: f"old {name}" for name in ("overwritten", "appended", "replaced", "read-and-deleted")}
     before = {Path(e["p"]).name: e["s"] for e in seen.of("write") if e["s"]}
     assert before["large"][0] == 1000
+
+
+def test_a_failed_try_does_not_hide_the_one_that_works(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+try:
+    open('folder/a', 'w')
+except OSError:
+    os.mkdir('folder')
+open('folder/a', 'w').close()
+open('lock', 'x').close()
+try:
+    open('lock', 'x')
+except FileExistsError:
+    open('lock', 'a').close()
+"""
+    seen = python(shim, tmp_path, code)
+    assert {"folder/a", "lock"} <= seen.paths("write")
+    assert not seen.of("save")
+
+
+def test_a_file_renamed_while_it_is_open_is_closed_under_its_new_name(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+with open('short', 'w') as file:
+    os.rename('short', 'a longer name')
+    file.write('text')
+"""
+    seen = python(shim, tmp_path, code)
+    assert [(Path(e["p"]).name, e["s"][0]) for e in seen.of("close")] == [("a longer name", 4)]
+
+
+def test_there_is_an_end_to_what_is_saved(shim: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    for number in range(70):
+        (work / str(number)).write_text("x" * 100)
+        os.utime(work / str(number), (1_000_000_000, 1_000_000_000))
+    seen = python(shim, tmp_path, "for i in range(70): open(str(i), 'w').close()", save_limit=100)
+    assert len(seen.of("save")) == 64
+    (gap,) = seen.of("gap")
+    assert gap["path"].endswith("/work/64")
 
 
 def test_children_are_watched_in_a_dropped_environment(shim: Path, tmp_path: Path) -> None:

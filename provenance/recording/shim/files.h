@@ -30,6 +30,14 @@ static void note_state(const char *kind, const char *path, const struct file_sta
     emit(kind, fields, count);
 }
 
+/* A name that now stands for something else is told again when it is written again. */
+static void forget_writing(const char *path, long task) {
+    if (!lock()) return;
+    forget_mark(access_mark(path, task, WRITES));
+    if (task) forget_mark(access_mark(path, 0, WRITES));
+    unlock();
+}
+
 /* ---- content from before the run */
 
 static bool is_worth_saving(const char *path, const struct file_state *s) {
@@ -64,9 +72,21 @@ static bool copy_content(const char *from, const char *to) {
     return done;
 }
 
-/* Before the content from before the run is lost: keep it in saved/, once a run (the name is the path's mark). */
+/* One program may overwrite a hundred thousand results of an earlier run: there is an end to what is kept of them. */
+#define MOST_SAVED 64 /* times the limit for one file */
+
+/* Before the content from before the run is overwritten: keep it in saved/, once a run (the name is the path's mark). */
 static void save_before(const char *path, const struct file_state *before) {
-    if (!is_worth_saving(path, before)) return;
+    static int64_t saved;
+    if (!is_worth_saving(path, before) || saved < 0) return;
+    if (saved + before->size > MOST_SAVED * self.save_limit) {
+        const struct field gap[] = {F_TEXT("what", "content from before the run"), F_TEXT("path", path),
+                                    F_TEXT("why", "this program overwrites too much: it and what follows is not kept")};
+        emit("gap", gap, 3);
+        saved = -1;
+        return;
+    }
+    saved += before->size;
     char to[PATH_MAX + 64];
     size_t n = put_text(to, self.folder), name = n + 1;
     n += put_text(to + n, "/saved");
@@ -92,7 +112,7 @@ static void track(int fd, const char *path, long task, const struct file_state *
     if (open_files) {
         static char *arena;
         static size_t arena_left;
-        size = (size + 15) & ~(size_t)15;
+        size = (size + 64 + 63) & ~(size_t)63; /* room for a longer name, if it is renamed */
         if (arena_left < size) {
             size_t block = 64 << 10;
             void *memory = fresh_pages(block);
@@ -126,6 +146,15 @@ static void track(int fd, const char *path, long task, const struct file_state *
             open_files[fd] = entry;
         }
     }
+    unlock();
+}
+
+/* What is still open for writing is closed under its new name. */
+static void follow_rename(const char *path, const char *to) {
+    size_t n = strlen(to) + 1;
+    if (!all_written || !lock()) return;
+    for (struct written *w = all_written; w; w = w->next)
+        if (w->descriptors && !strcmp(w->path, path) && n <= w->mapped - sizeof *w) memcpy(w->path, to, n);
     unlock();
 }
 
@@ -218,19 +247,21 @@ static void before_open(struct opening *o, int at, const char *path, int flags) 
         o->task = current_task();
         if (o->writes) {
             o->is_first = first_time(o->path, o->task, WRITES, NULL);
-            state_at(o->path, true, &o->before);
-            if (o->is_first) save_before(o->path, &o->before);
+            bool will_fail = state_at(o->path, true, &o->before) && (flags & O_CREAT) && (flags & O_EXCL);
+            if (o->is_first && !will_fail) save_before(o->path, &o->before);
         }
     }
     leave();
 }
 
 static void after_open(struct opening *o, int fd, FILE *stream) {
-    if (!o->watched || fd < 0) return;
+    if (!o->watched || (fd < 0 && !o->writes)) return;
     int saved = errno;
     if (enter()) {
         struct file_state state;
-        if (!o->writes) {
+        if (fd < 0) { /* it was not written: the next try is the first */
+            if (o->is_first) forget_writing(o->path, o->task);
+        } else if (!o->writes) {
             if (state_of(fd, &state) && S_ISREG(state.mode) && first_time(o->path, o->task, READS, &state))
                 note_state("read", o->path, &state, NULL, o->task, false);
         } else if (state_of(fd, &state) && S_ISREG(state.mode)) {
@@ -331,7 +362,7 @@ static int flags_of_mode(const char *mode) {
         REAL(name); \
         OPENING(AT_FDCWD, path, flags_of_mode(mode)); \
         FILE *stream = real_##name(path, mode); \
-        if (stream) after_open(&o, fileno(stream), stream); \
+        after_open(&o, stream ? fileno(stream) : -1, stream); \
         return stream; \
     }
 FOPEN(fopen)
@@ -347,7 +378,7 @@ FOPEN(fopen64)
         } \
         OPENING(AT_FDCWD, path, flags_of_mode(mode)); \
         FILE *stream = real_##name(path, mode, old); \
-        if (stream) after_open(&o, fileno(stream), stream); \
+        after_open(&o, stream ? fileno(stream) : -1, stream); \
         return stream; \
     }
 FREOPEN(freopen)
@@ -439,14 +470,6 @@ EXPORT int dup3(int fd, int to, int flags) {
 
 /* ---- names */
 
-/* A name that now stands for something else is told again when it is written again. */
-static void forget_writing(const char *path, long task) {
-    if (!lock()) return;
-    forget_mark(access_mark(path, task, WRITES));
-    if (task) forget_mark(access_mark(path, 0, WRITES));
-    unlock();
-}
-
 struct moving {
     bool watched;
     struct file_state from, over;
@@ -459,8 +482,10 @@ static void before_move(struct moving *m, int at, const char *path, int at_to, c
     if (!enter()) return;
     if (absolute(at, path, m->path) && (!to || absolute(at_to, to, m->to)) && !is_no_data(m->path)) {
         m->watched = state_at(m->path, false, &m->from);
+        /* An input that its own reader deletes, as gzip does. */
+        if (!to && m->watched && was_seen(state_mark(m->path, current_task(), READS, &m->from)))
+            save_before(m->path, &m->from);
         if (to && state_at(m->to, false, &m->over)) save_before(m->to, &m->over);
-        if (!to && m->watched) save_before(m->path, &m->from);
     }
     leave();
 }
@@ -475,6 +500,7 @@ static void after_rename(struct moving *m, int result, bool exchange) {
         if (S_ISDIR(m->from.mode)) fields[count++] = F_FLAG(exchange ? "exchange" : "dir");
         if (task) fields[count++] = F_NUMBER("task", task);
         emit("rename", fields, count);
+        follow_rename(m->path, m->to);
         forget_writing(m->path, task);
         forget_writing(m->to, task);
     });
@@ -568,6 +594,14 @@ static void note_link(int result, int at, const char *path, int at_to, const cha
         }
         if (known) {
             if (!soft) state_at(absolute_to, false, &state);
+            if (!soft && starts_with(absolute_path, "/proc/")) { /* a file that was made without a name gets one */
+                static const struct file_state none;
+                note_state("write", absolute_to, &none, "create", current_task(), false);
+                note_state("close", absolute_to, &state, NULL, current_task(), false);
+                known = false;
+            }
+        }
+        if (known) {
             struct field fields[5] = {F_TEXT("p", absolute_path), F_TEXT("to", absolute_to), F_STATE("s", &state)};
             int count = 3;
             long task = current_task();

@@ -188,13 +188,25 @@ static void forget_mark(uint64_t mark) {
     seen.marks[i] = 0;
 }
 
-/* `state`: told again when the content may be another one; NULL to count any state as the same. */
-static bool first_time(const char *path, long task, unsigned kind, const struct file_state *state) {
+/* `state`: another one is another content, whose access counts anew; NULL to count all states as the same. */
+static uint64_t state_mark(const char *path, long task, unsigned kind, const struct file_state *state) {
     uint64_t mark = access_mark(path, task, kind);
-    if (state) {
+    if (state)
         mark ^= ((uint64_t)state->mtime_ns ^ (uint64_t)state->size << 40 ^ state->inode << 20) * 0x9e3779b97f4a7c15u;
-        if (!mark) mark = 1;
-    }
+    return mark ? mark : 1;
+}
+
+static bool was_seen(uint64_t mark) {
+    if (!seen.size || !lock()) return false;
+    size_t last = seen.size - 1, i = mark & last;
+    while (seen.marks[i] && seen.marks[i] != mark) i = (i + 1) & last;
+    bool result = seen.marks[i] == mark;
+    unlock();
+    return result;
+}
+
+static bool first_time(const char *path, long task, unsigned kind, const struct file_state *state) {
+    uint64_t mark = state_mark(path, task, kind, state);
     if (!lock()) return false;
     bool result = is_new(mark);
     unlock();

@@ -55,9 +55,11 @@ static int reason_unwatched(const char *path, int depth) {
     return reason;
 }
 
-/* Where the search path leads for `file`, as the shell and execvp find it. */
-static bool find_program(const char *file, char *to) {
-    if (strchr(file, '/')) {
+/* Where `file` leads, by way of the search path as execvp does it if asked for. A program may pass NULL. */
+__attribute__((noinline)) static bool find_program(const char *file, bool search, char *to) {
+    to[0] = 0;
+    if (!file) return false;
+    if (!search || strchr(file, '/')) {
         if (strlen(file) >= PATH_MAX) return false;
         strcpy(to, file);
         return true;
@@ -184,7 +186,7 @@ static bool is_of_another_recording(char *const *environment) {
 }
 
 /* An environment this large is rare and is passed on as it is, rather than taking that much stack. */
-#define MAX_VARIABLES 16384
+#define MAX_VARIABLES 2048
 
 #define STARTING(file, argv, envp, search) \
     int reason = NO_REASON, error_before = errno; \
@@ -195,9 +197,7 @@ static bool is_of_another_recording(char *const *environment) {
     char *carried[watched ? variables + KEPT + 1 : 1]; \
     char *const *environment = envp; \
     if (watched) { \
-        program[0] = 0; \
-        if (search ? find_program(file, program) : strlen(file) < PATH_MAX && strcpy(program, file)) \
-            reason = reason_unwatched(program, 0); \
+        if (find_program(file, search, program)) reason = reason_unwatched(program, 0); \
         carry_on(carried, envp, &kept, reason == IS_FOREIGN); \
         environment = carried; \
     } \

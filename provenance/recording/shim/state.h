@@ -77,7 +77,7 @@ __attribute__((visibility("hidden"), used)) void *wfprov_real_vfork(void) {
     return dlsym(RTLD_NEXT, "vfork");
 }
 __asm__(".text\n.globl vfork\n.type vfork,@function\nvfork:\n"
-        "sub $8, %rsp\ncall wfprov_real_vfork\nadd $8, %rsp\n"
+        "endbr64\nsub $8, %rsp\ncall wfprov_real_vfork\nadd $8, %rsp\n"
         "jmp *%rax\n" /* a call would leave a frame that the child's return destroys */
         ".size vfork, .-vfork\n");
 static bool in_vfork_child(void) { return vfork_was_called && syscall(SYS_getpid) != self.pid; }
