@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from provenance.run.model import Data, Organization, Person, Software, Status, Value
+from provenance.run.model import Data, Organization, Person, Status, Value
 
 Entity = dict[str, Any]
 
@@ -97,12 +97,12 @@ def without_nothing(entity: Entity) -> Entity:
 
 
 def iso(nanoseconds: int | None) -> str | None:
-    """Write a time in UTC with milliseconds and its zone, the form that the run profiles ask for."""
+    """Write a time in UTC with microseconds and its zone, the form that the run profiles ask for."""
     if nanoseconds is None:
         return None
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     second = _second(seconds)
-    return second and f"{second}.{rest // 1_000_000:03d}+00:00"
+    return second and f"{second}.{rest // 1000:06d}+00:00"
 
 
 @lru_cache(maxsize=4096)  # files and tasks of a run crowd into few seconds
@@ -190,8 +190,3 @@ def license_entity(text: str) -> Entity:
         url = f"{_SPDX}{quote(text)}"
         return {"@id": url, "@type": "CreativeWork", "name": text, "identifier": text, "url": url}
     return {"@id": "#license", "@type": "CreativeWork", "name": "License", "description": text}
-
-
-def software_id(known: Software) -> str:
-    """Name a piece of software by name and version."""
-    return f"#software-{slug(known.name)}" + (f"-{slug(known.version)}" if known.version else "")

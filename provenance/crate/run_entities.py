@@ -27,12 +27,12 @@ from provenance.crate.entities import (
     ref,
     refs,
     slug,
-    software_id,
     without_nothing,
 )
 from provenance.crate.layout import file_uri
 from provenance.crate.parameters import WORKFLOW, Slots, named_data, task_data
-from provenance.crate.workflow_entities import software_entity, step_ids, tool_ids
+from provenance.crate.software import software_entity, software_id, tool_ids
+from provenance.crate.workflow_entities import step_ids
 from provenance.run.model import Person, ResourceUse, Role, Run, Software, Status, Task, Tool, Value
 
 # Quantities of getrusage(2), with the units that QUDT names; the address leads to their definition.
@@ -75,7 +75,7 @@ class RunEntities:
         self._run = run
         self._main_id = main_id
         self._tools = tools
-        self._tool_ids = tool_ids(tools)
+        self._tool_ids = tool_ids(run, tools)
         self._placed = placed
         self._slots = slots
         self._log_ids = log_ids
@@ -174,7 +174,7 @@ class RunEntities:
                 "@type": "OrganizeAction",
                 "name": f"Run of {engine.name}" + (f" {engine.version}" if engine.version else ""),
                 "agent": self._agent,
-                "instrument": ref(software_id(engine)),
+                "instrument": ref(software_id(run, engine)),
                 "object": refs(controls),
                 "result": ref(run_id(run)),
                 "actionStatus": action_status(run.status),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.crate.contexts import seed_cache
-from provenance.crate.graph import Graph
+from provenance.crate.graph import Graph, is_relative
 from provenance.crate.source import METADATA_NAMES, Payload, open_crate
 from provenance.crate.staging import stage
 from provenance.errors import CrateError, MissingPartError, UsageError
@@ -49,6 +49,14 @@ _NEEDS_NETWORK = frozenset(
         "Web-based Data Entity: resource availability",
         "Web-based Data Entity: `contentSize` matches downloadable content",
     }
+)
+# It asks that the identifiers of software begin with http. The validator resolves those that are relative against the
+# place of the crate on the disk, and takes no other base: code that is in the crate, as RO-Crate wants it named, could
+# never pass.
+_NEEDS_WEB_ADDRESS = "SoftwareApplication id"
+_IN_CRATE_NOTE = (
+    "the check that software has an absolute URI was left out for {}: code in the crate is named by its path there, "
+    "which is absolute only once the crate is published"
 )
 # Findings of other checks that only say that there is no network.
 _NO_NETWORK = re.compile(r"504 Server Error|not available in the HTTP cache|'https?://[^']*' not found in crate")
@@ -145,6 +153,7 @@ def validate(
     began = time.monotonic()
     issues: dict[Issue, None] = {}
     profiles: dict[str, None] = {}
+    in_crate: dict[str | None, None] = {}
     with tempfile.TemporaryDirectory(prefix=_STAGE) as name:
         cache, unknown = seed_cache(Path(name), document)
         notes += [f"the context {url} does not ship with wfprov; its terms were not checked" for url in unknown]
@@ -165,13 +174,17 @@ def validate(
             try:
                 with _quiet():
                     result = services.validate(services.ValidationSettings(**settings))
-                    issues.update(dict.fromkeys(_issues(result, document)))
+                    found = _issues(result, document)
+                    in_crate.update(dict.fromkeys(issue.entity for issue in found if _is_about_a_path(issue)))
+                    issues.update(dict.fromkeys(issue for issue in found if not _is_about_a_path(issue)))
                     profiles.update(dict.fromkeys(p.identifier for p in result.statistics.validated_profiles))
             except Exception as error:  # the validator's own, on a crate that it can't take
                 raise CrateError(
                     f"{path}: the validator stopped with {type(error).__name__}: {error}; "
                     "the metadata may be too broken to check"
                 ) from error
+    if in_crate:
+        notes.append(_IN_CRATE_NOTE.format("1 file" if len(in_crate) == 1 else f"{len(in_crate)} files"))
     return ValidationReport(
         path,
         chosen[0],
@@ -181,6 +194,10 @@ def validate(
         tuple(notes),
         time.monotonic() - began,
     )
+
+
+def _is_about_a_path(issue: Issue) -> bool:
+    return issue.check == _NEEDS_WEB_ADDRESS and issue.entity is not None and is_relative(issue.entity)
 
 
 def _unchecked(entities: list[Any], payload: Payload) -> list[str]:

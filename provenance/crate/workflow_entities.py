@@ -21,11 +21,11 @@ from provenance.crate.entities import (
     ref,
     refs,
     slug,
-    software_id,
     without_nothing,
 )
 from provenance.crate.layout import file_uri
 from provenance.crate.parameters import WORKFLOW, Slots, connected, parameter_refs
+from provenance.crate.software import software_entity, software_id, tool_ids
 from provenance.run.model import Run, Software, Tool
 
 _BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
@@ -61,11 +61,6 @@ def used_tools(run: Run) -> dict[str, Tool]:
     return {key: known.get(key) or Tool(key=key, name=key, kind="program") for key in order}
 
 
-def tool_ids(tools: dict[str, Tool]) -> dict[str, str]:
-    """Name each tool's entity; a number keeps tools of the same name apart."""
-    return {key: f"#tool-{number}-{slug(tool.name, 40)}" for number, (key, tool) in enumerate(tools.items(), 1)}
-
-
 def step_ids(tools: dict[str, Tool]) -> dict[str, str]:
     """Name each step's entity; there is one step a tool."""
     return {key: f"#step-{number}-{slug(tool.name, 40)}" for number, (key, tool) in enumerate(tools.items(), 1)}
@@ -76,7 +71,7 @@ def workflow_entities(workflow: Workflow) -> Iterator[Entity]:
     connections."""
     run, tools = workflow.run, workflow.tools
     language = (run.language if workflow.main else None) or _SHELL
-    identifiers = tool_ids(tools)
+    identifiers = tool_ids(run, tools)
     steps = step_ids(tools)
     links = connected(workflow.slots)
     yield _main(
@@ -123,20 +118,6 @@ def language_entity(language: Software) -> Entity:
     )
 
 
-def software_entity(run: Run, software: Software) -> Entity:
-    """Describe a program or library with what is known; without a web page, its place on the
-    machine is its URL."""
-    return without_nothing(
-        {
-            "@id": software_id(software),
-            "@type": "SoftwareApplication",
-            "name": software.name,
-            "version": software.version,
-            "url": software.url or (file_uri(run.host, software.path) if software.path else None),
-        }
-    )
-
-
 def _main(workflow: Workflow, language: Software, tools: list[str], steps: list[str], links: list[str]) -> Entity:
     run, about = workflow.run, workflow.run.about
     if workflow.main is not None:
@@ -158,7 +139,7 @@ def _main(workflow: Workflow, language: Software, tools: list[str], steps: list[
         "license": ref(license_entity(about.license)["@id"]) if about.license else None,
         "creator": refs(person_id(person) for person in about.authors),
         "image": ref(_DIAGRAM),
-        "softwareRequirements": refs(software_id(software) for software in about.software),
+        "softwareRequirements": refs(software_id(run, software) for software in about.software),
         "hasPart": refs(tools),
         "step": refs(steps),
         "connection": refs(links),

@@ -24,7 +24,7 @@ git        dirty            true when tracked files differ from HEAD or untracke
 git        patch            name of a file in the run folder: ``git apply`` on the commit restores the tree
 git        untracked        list: paths below root of the untracked sources that the patch holds
 git        left_out         list: paths below root of changed files that are not in the patch: too large,
-                            or they hold what looks like a credential
+                            or their changes or names look like those of credentials
 git        submodules       list of {path, commit, remote?}
 git        reason           why more is not known (then only ``root`` may be there beside it)
 interpreter name            "CPython", "PyPy"; the section is there only when the command runs Python

@@ -17,37 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provenance.environment.sources import is_script
+
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*[tmdu]*")
 # They choose an environment of their own for what they start: asking the Python on the PATH would be wrong.
 _ENVIRONMENT_RUNNERS = frozenset(
     [
         *("conda", "mamba", "micromamba", "poetry", "uv", "pipenv", "hatch", "pdm", "pixi", "nix"),
         *("docker", "podman", "apptainer", "singularity", "ssh"),
-    ]
-)
-_SOURCE_SUFFIXES = frozenset(
-    [
-        ".py",
-        ".pyc",
-        ".sh",
-        ".bash",
-        ".zsh",
-        ".r",
-        ".jl",
-        ".pl",
-        ".rb",
-        ".js",
-        ".lua",
-        ".m",
-        ".nf",
-        ".smk",
-        ".cwl",
-        ".wdl",
-        ".mk",
-        ".ga",
-        ".ipynb",
-        ".tcl",
-        ".awk",
     ]
 )
 _MOST_ARGUMENTS = 64  # looked at; a command line of thousands of files has its script in front
@@ -106,7 +83,7 @@ def code_folders(command: Sequence[str], cwd: str) -> list[str]:
     for position, argument in enumerate(command[:_MOST_ARGUMENTS]):
         path = Path(cwd, argument)
         is_program = position == 0 and "/" in argument and not _PYTHON.fullmatch(path.name)
-        if not is_program and path.suffix.lower() not in _SOURCE_SUFFIXES:
+        if not is_program and not is_script(path.name):
             continue
         try:
             if path.is_file():

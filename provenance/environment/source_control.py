@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenance.environment.python import unrecorded
-from provenance.environment.variables import holds_credential
+from provenance.environment.sources import looks_like_source, suffix
+from provenance.journal.credentials import holds_credential, holds_setting, is_private_name
 
 if TYPE_CHECKING:
     from git import Git
@@ -29,117 +30,9 @@ _LARGEST_PATCH = 16 << 20  # bytes of untracked sources in all
 _LARGEST_CHANGED = 16 << 20  # bytes of a tracked file
 _MOST_SOURCES = 2000
 _NAMES_AT_ONCE = 200  # on one command line
-_SOURCE_SUFFIXES = frozenset(
-    [
-        ".py",
-        ".pyi",
-        ".pyx",
-        ".pxd",
-        ".ipynb",
-        ".r",
-        ".rmd",
-        ".qmd",
-        ".jl",
-        ".m",
-        ".pl",
-        ".pm",
-        ".rb",
-        ".lua",
-        ".js",
-        ".ts",
-        ".sh",
-        ".bash",
-        ".zsh",
-        ".fish",
-        ".csh",
-        ".ksh",
-        ".awk",
-        ".sed",
-        ".c",
-        ".h",
-        ".cc",
-        ".cpp",
-        ".cxx",
-        ".hh",
-        ".hpp",
-        ".hxx",
-        ".cu",
-        ".cuh",
-        ".cl",
-        ".f",
-        ".for",
-        ".f77",
-        ".f90",
-        ".f95",
-        ".f03",
-        ".f08",
-        ".inc",
-        ".java",
-        ".scala",
-        ".kt",
-        ".go",
-        ".rs",
-        ".cs",
-        ".swift",
-        ".hs",
-        ".ml",
-        ".mli",
-        ".lisp",
-        ".clj",
-        ".ex",
-        ".erl",
-        ".sql",
-        ".nf",
-        ".smk",
-        ".cwl",
-        ".wdl",
-        ".mk",
-        ".cmake",
-        ".bat",
-        ".ps1",
-        ".tcl",
-        ".def",
-        ".sbatch",
-        ".slurm",
-        ".job",
-        ".pbs",
-        ".lsf",
-        ".toml",
-        ".cfg",
-        ".ini",
-        ".yaml",
-        ".yml",
-        ".in",
-        ".ac",
-        ".am",
-        ".j2",
-        ".dot",
-        ".gp",
-    ]
-)
-_SOURCE_NAMES = frozenset(
-    [
-        "makefile",
-        "gnumakefile",
-        "dockerfile",
-        "containerfile",
-        "snakefile",
-        "rakefile",
-        "justfile",
-        "sconstruct",
-        "sconscript",
-        "jenkinsfile",
-        "requirements.txt",
-        "environment.yml",
-        "pipfile",
-        "cmakelists.txt",
-        "apptainer",
-        "singularity",
-        "meson.build",
-    ]
-)
-# Files that are made to hold credentials, whatever their suffix.
-_PRIVATE_NAME = re.compile(r"secret|credential|passw|token|(?:^|[._-])env(?:$|[._-])|id_rsa|\.pem$|netrc", re.I)
+# Not code, but what a project is built and set up with.
+_BUILD_SUFFIXES = frozenset(["toml", "cfg", "ini", "yaml", "yml", "in", "ac", "am", "j2", "dot"])
+_BUILD_NAMES = frozenset(["requirements.txt", "pipfile", "apptainer"])
 
 _QUIET = (
     *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.untrackedCache=false"),
@@ -206,7 +99,7 @@ class _Repository:
     """Git, asked in one folder."""
 
     def __init__(self, folder: str, **variables: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._environment = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         self._environment.update(variables)
         kept = unrecorded(os.environ)
@@ -217,7 +110,7 @@ class _Repository:
 
     def ask(self, *arguments: str) -> bytes:
         """Return what git prints; raises :class:`_RefusedError` with its first line of complaint."""
-        git = _git(self._folder)
+        git = _git(self.folder)
         from git.exc import GitCommandError
 
         try:
@@ -324,7 +217,7 @@ def _changes(root: str, commit: str | None, run_folder: Path) -> dict[str, Any]:
         )
         base = commit or _text(plain.ask("hash-object", "-t", "tree", os.devnull)).strip()
         changed = repository.names(*_DIFF, "--name-only", "-z", base)
-        kept_out = [name for name in changed if not _may_be_kept(Path(root, name))]
+        kept_out = [name for name in changed if is_private_name(name) or _is_huge(Path(root, name))]
         untracked, left_out = _untracked_sources(root, repository)
         left_out += kept_out
         for name in _not_added(repository, untracked):
@@ -332,15 +225,63 @@ def _changes(root: str, commit: str | None, run_folder: Path) -> dict[str, Any]:
             left_out.append(name)
         found: dict[str, Any] = {"dirty": bool(changed or untracked or left_out)}
         excluded = [f":(exclude,literal){name}" for name in kept_out]
-        patch = repository.ask(*_DIFF, base, "--", *([".", *excluded] if excluded else []))
+        diff = repository.ask(*_DIFF, base, "--", *([".", *excluded] if excluded else []))
+        patch, private = _without_private(repository, base, diff)
+    left_out += private
+    untracked = [name for name in untracked if name not in private]
     if patch:
         _write_whole(run_folder / PATCH_NAME, patch)
         found["patch"] = PATCH_NAME
     if untracked:
         found["untracked"] = untracked
     if left_out:
-        found["left_out"] = sorted(left_out)
+        found["left_out"] = sorted(set(left_out))
     return found
+
+
+def _without_private(repository: _Repository, base: str, diff: bytes) -> tuple[bytes, set[str]]:
+    """Return a patch without the files whose changes show a credential, and the names of these.
+
+    What is taken away and what stands around it is in a patch as well as what is new.
+    """
+    kept: list[bytes] = []
+    private: set[str] = set()
+    starts = [match.start() for match in re.finditer(rb"^diff --git ", diff, re.MULTILINE)]
+    for start, end in zip(starts, [*starts[1:], len(diff)], strict=False):
+        section = diff[start:end]
+        name = _name_in_patch(section)
+        if _is_private(repository, base, name, section):
+            private.add(name)
+        else:
+            kept.append(section)
+    return b"".join(kept), private
+
+
+def _name_in_patch(section: bytes) -> str:
+    """Return the name in ``diff --git a/NAME b/NAME``, where both are the same (git-diff, "Generating patch text")."""
+    header = section.partition(b"\n")[0].removeprefix(b"diff --git ")
+    name = header[: len(header) // 2].removesuffix(b" ")
+    if name.startswith(b'"'):
+        name = name[1:-1].decode("unicode_escape").encode("latin-1")
+    return os.fsdecode(name.removeprefix(b"a/"))
+
+
+def _is_private(repository: _Repository, base: str, name: str, section: bytes) -> bool:
+    if is_private_name(name):
+        return True
+    if b"\nGIT binary patch\n" not in section:
+        text = section.decode("utf-8", "replace")
+        return holds_credential(text) or (not looks_like_source(name) and holds_setting(text))
+    try:  # packed in the patch: ask what it was and is
+        before = repository.ask("cat-file", "blob", f"{base}:{name}")
+    except _RefusedError:  # it is new
+        before = b""
+    path = Path(repository.folder, name)
+    try:
+        now = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    except OSError:
+        return True
+    return any(holds_credential(content.decode("utf-8", "replace")) for content in (before, now))
 
 
 def _not_added(repository: _Repository, names: Sequence[str]) -> list[str]:
@@ -367,14 +308,15 @@ def _untracked_sources(root: str, repository: _Repository) -> tuple[list[str], l
     room = _LARGEST_PATCH
     for name in repository.names("ls-files", "--others", "--exclude-standard", "-z"):
         path = Path(root, name)
-        if path.suffix.lower() not in _SOURCE_SUFFIXES and path.name.lower() not in _SOURCE_NAMES:
+        is_build_file = suffix(name) in _BUILD_SUFFIXES or path.name.lower() in _BUILD_NAMES
+        if not is_build_file and not looks_like_source(name):
             continue
         if name.startswith(".wfprov/") or path.is_symlink() or not path.is_file():
             continue
         try:
             size = path.stat().st_size
             fits = size <= min(_LARGEST_SOURCE, room) and len(sources) < _MOST_SOURCES
-            if not fits or _PRIVATE_NAME.search(path.name) or _holds_credential(path):
+            if not fits or is_private_name(name) or _holds_credential(path):
                 left_out.append(name)
                 continue
             if _is_text(path):
@@ -390,14 +332,11 @@ def _is_text(path: Path) -> bool:
         return b"\0" not in file.read(8192)
 
 
-def _may_be_kept(path: Path) -> bool:
-    """Return whether the changes of a tracked file may stand in the patch: not huge, and no credential in it."""
+def _is_huge(path: Path) -> bool:
     try:
-        if path.is_symlink() or not path.is_file():
-            return True
-        return path.stat().st_size <= _LARGEST_CHANGED and not _holds_credential(path)
-    except OSError:
-        return False
+        return not path.is_symlink() and path.is_file() and path.stat().st_size > _LARGEST_CHANGED
+    except OSError:  # what can't be looked at is left out
+        return True
 
 
 def _holds_credential(path: Path) -> bool:

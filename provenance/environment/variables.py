@@ -6,8 +6,9 @@ In: the environment. Out: the allowed part of it, without anything that looks li
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
+
+from provenance.journal.credentials import holds_credential, looks_like_credential
 
 # Name (or prefix, when it ends in *) -> why it matters to someone who wants to run this again.
 ALLOWED = {
@@ -129,12 +130,6 @@ ALLOWED = {
 
 _EXACT = frozenset(name for name in ALLOWED if not name.endswith("*"))
 _PREFIXES = tuple(name[:-1] for name in ALLOWED if name.endswith("*"))
-_CREDENTIAL_NAME = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE|LICENSE", re.I)
-_CREDENTIAL_VALUE = re.compile(
-    r"://[^/\s@:'\"{}$<>]+:[^/\s@'\"{}$<>]+@"  # user and password in a URL
-    r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{15,}|\bAKIA[0-9A-Z]{16}\b"
-    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.|-----BEGIN [A-Z ]*PRIVATE KEY"
-)
 _LONGEST = 4096  # characters; LOADEDMODULES and XLA_FLAGS are long, but not longer
 
 
@@ -148,11 +143,6 @@ def allowed(environment: Mapping[str, str] | None = None) -> dict[str, str]:
         name: value[:_LONGEST]
         for name, value in sorted(found.items())
         if (name in _EXACT or name.startswith(_PREFIXES))
-        and not _CREDENTIAL_NAME.search(name)
+        and not looks_like_credential(name)
         and not holds_credential(value)
     }
-
-
-def holds_credential(text: str) -> bool:
-    """Return whether a text holds what is unmistakably a password, token or private key."""
-    return _CREDENTIAL_VALUE.search(text) is not None

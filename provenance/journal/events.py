@@ -44,7 +44,8 @@ the files of processes
     unwatched    t pid exe argv cwd why task?: a program was started that can't be watched
                  why: static | setuid | architecture | unreadable
     tool         t id name module file line end_line doc params[]: a function that becomes tasks
-    task         t id tool args[] parent?: a call begins; its global id is "<process id>:<id>"
+    task         t id tool args[] parent? tid?: a call begins; its global id is "<process id>:<id>"
+                 tid: the thread that it runs in from start to end, where accesses are told by thread alone
     done         t id status: completed|failed  value? error? paths?
                  paths: argument name -> absolute path, of arguments that name a file only since the call
     edge         t task from arg: the value of task `from` (global id) was passed to local task `task` as `arg`

@@ -30,8 +30,15 @@ _SIGNALS = {one.name: int(one) for one in signal.Signals}
 _AT_SYMLINK_NAMES = ("symlink", "symlinkat")
 
 
-def events(path: Path) -> Iterator[Event]:
+def events(path: Path, *, every_read: bool = False) -> Iterator[Event]:
     """Yield the events in the log `path`; damaged or cut lines are passed over.
+
+    Accesses have a field ``tid`` with the thread that made them.
+
+    Parameters
+    ----------
+    every_read
+        Tell also of repeated reads of one file by one process, which may belong to several tasks.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def events(path: Path) -> Iterator[Event]:
     run = _run_event(path.with_name(RUN_FILE))
     host = path.name[len(STRACE_FILE_PREFIX) :] or str(run.get("host", "localhost"))
     streams = [run.get(name, {}).get("path", "") for name in ("stdout", "stderr")]
-    reading = _Reading(host, str(run.get("cwd", "/")), int(run.get("pid", 0)), streams)
+    reading = _Reading(host, str(run.get("cwd", "/")), int(run.get("pid", 0)), streams, every_read)
     with path.open("rb") as log:
         for line in lines(log):
             yield from reading.read(line)
@@ -61,6 +68,7 @@ class _Image:
     argv: Optional[List[str]] = None
     parent: str = ""
     start: int = 0
+    started_by: int = 0  # the thread of the parent
     is_announced: bool = False
     seen: Set[Tuple[str, int]] = field(default_factory=set)
     written: Dict[str, None] = field(default_factory=dict)
@@ -70,7 +78,8 @@ class _Image:
 class _Reading:
     """Follows the processes of one log."""
 
-    def __init__(self, host: str, cwd: str, launcher: int, streams: List[str]) -> None:
+    def __init__(self, host: str, cwd: str, launcher: int, streams: List[str], every_read: bool) -> None:
+        self._every_read = every_read
         self._host, self._cwd, self._launcher = host, cwd, launcher
         self._streams = frozenset(streams)  # the run's own, which every program inherits and few write to
         self._images: Dict[int, _Image] = {}  # by thread
@@ -128,7 +137,7 @@ class _Reading:
         else:
             for event in _access(image, line):
                 yield from self._announced(image, line.t)
-                yield from self._used(image, event)
+                yield from self._used(image, {**event, "tid": line.tid})
 
     def _used(self, image: _Image, event: Event) -> Iterator[Event]:
         """Yield the end of earlier writing to the paths of `event`, and the event if it is new."""
@@ -148,7 +157,7 @@ class _Reading:
                 self._changes[named] = self._changes.get(named, 0) + 1
         if event["e"] == "read":
             version = (path, self._changes.get(path, 0))
-            if version in image.seen:
+            if version in image.seen and not self._every_read:
                 return
             image.seen.add(version)
         elif event["e"] == "write":
@@ -165,6 +174,7 @@ class _Reading:
             yield from self._announced(image, line.t)
             forked = _Image(child, image.pid, image.cwd, how="fork", exe=image.exe, argv=image.argv)
             forked.parent, forked.standard = image.id, dict(image.standard)
+            forked.started_by = line.tid
             self._images[child] = forked
         for held in self._early.pop(child, []):
             yield from self.read(held)
@@ -185,6 +195,7 @@ class _Reading:
         new = _Image(image.pid, image.ppid, image.cwd, exe=exe, argv=list(arguments))
         # The forked half that came before and did nothing is left out.
         new.parent = image.id if image.is_announced else image.parent
+        new.started_by = 0 if image.is_announced else image.started_by
         for tid in [tid for tid, found in self._images.items() if found is image]:
             del self._images[tid]
         self._images[image.pid] = new
@@ -220,6 +231,8 @@ class _Reading:
             event["argv"] = image.argv
         if image.parent:
             event["parent"] = image.parent
+        if image.started_by:
+            event["tid"] = image.started_by
         yield event
 
     def _signal(self, image: _Image, line: Line) -> Iterator[Event]:

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import os
 import threading
+from sys import modules
+from threading import get_native_id
 from time import time_ns
 from types import CodeType
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from provenance.recording import values
 from provenance.recording.channel import Channel
-from provenance.recording.dataflow import Results
+from provenance.recording.dataflow import PLAIN, Results
 from provenance.recording.values import fragment, looks_like_credential, quoted, removed
 
 _MOST_EXTRA = 50  # elements of *args and **kwargs that are written one by one
+_RETURNED = ',"value":{"name":"return",'
+_MOST_KEYWORDS_KEPT = 200  # names of **kwargs may be different each time
+_LEAST_EXACT, _MOST_EXACT = -(1 << 53), 1 << 53  # integers that every reader of JSON takes as they are
+_LONGEST_EXPECTED = 1024  # characters of a path
 _LONGEST_DOC = 2000  # characters of a docstring
+_SUSPENDS = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 
 Arguments = Tuple[Any, ...]
 Keywords = Dict[str, Any]
@@ -71,6 +78,13 @@ class Tool:
         self.names = self.parameters[:positional]
         self.heads = [_head(parameter) for parameter in self.names]
         self.hidden = frozenset(each for each in parameters if looks_like_credential(each))
+        # What stands before a plain number that is passed by position, ready to be used.
+        self.by_position = [
+            (each, head, None, None)
+            if each in self.hidden or (has_owner and not index)
+            else (each, head, head + '"type":"int","value":%d}', head + '"type":"float","value":%r}')
+            for index, (each, head) in enumerate(zip(self.names, self.heads))  # noqa: B905 - Python 3.8
+        ]
         self.rest = rest
         self.defaults = defaults
         self.default_texts = {each: self._default_text(each, value) for each, value in defaults.items()}
@@ -82,6 +96,9 @@ class Tool:
         self.code = code
         self.limit = limit
         self.hides_result = looks_like_credential(name.rpartition(".")[2])
+        self.constants: Arguments = code.co_consts if code is not None else ()
+        self.suspends = code is not None and bool(code.co_flags & _SUSPENDS)
+        self._keyword_heads: Dict[str, Optional[str]] = {}
         self.declared: Tuple[object, int] = (None, 0)  # epoch, id in it
 
     def _default_text(self, name: str, value: Any) -> Optional[str]:
@@ -90,6 +107,16 @@ class Tool:
         if type(value) in (type(None), bool, int, float):
             return _head(name) + fragment(value) + "}"
         return None  # a mutable one may have changed by the next call
+
+    def head_of(self, name: str) -> Optional[str]:
+        """Return what stands before a keyword argument's value; None when its name is that of a credential."""
+        try:
+            return self._keyword_heads[name]
+        except KeyError:
+            head = None if name in self.hidden or looks_like_credential(name) else _head(name)
+            if len(self._keyword_heads) < _MOST_KEYWORDS_KEPT:
+                self._keyword_heads[name] = head
+            return head
 
     def event(self, number: int) -> bytes:
         """Return the line that declares this tool as ``number``."""
@@ -108,11 +135,16 @@ class Call:
 
     __slots__ = ("given", "id", "previous", "process_id", "unfound")
 
+    @property
+    def key(self) -> str:
+        """The global id of the task."""
+        return f"{self.process_id}:{self.id}"
+
     def __init__(self, number: int, previous: int, process_id: str) -> None:
         self.id = number
         self.previous = previous  # the task that the thread was in before
         self.process_id = process_id
-        self.unfound: List[Tuple[str, Any]] = []  # arguments that may name a file that the call makes
+        self.unfound: Optional[List[Tuple[str, Any]]] = None  # arguments that may name a file that the call makes
         self.given: Arguments = ()
 
 
@@ -154,9 +186,11 @@ class Recorder:
             texts = self._arguments(tool, args, kwargs, call) if tool.limit is not None else ""
             parent = call.previous or parent
             within = ',"parent":%d' % parent if parent else ""
+            if channel.tells_thread and not tool.suspends and "greenlet" not in modules:
+                within += ',"tid":%d' % get_native_id()
             line = '{"e":"task","t":%d,"id":%d,"tool":%d,"args":[%s]%s}\n'
             channel.emit((line % (time_ns(), task, number, texts, within)).encode("ascii"))
-            if self.results.any():
+            if self.results.has_any:
                 self._edges(tool, args, kwargs, task)
         except Exception as error:  # noqa: BLE001 - the user's call goes on
             self._note_loss(error)
@@ -176,16 +210,20 @@ class Recorder:
             channel.end(call.id, call.previous)
             text = ""
             if result is not None:
-                if tool.limit is not None:
-                    described = removed() if tool.hides_result else fragment(result, tool.limit)
-                    text = ',"value":{"name":"return",' + described + "}"
+                if tool.hides_result or tool.limit is None:
+                    text = "" if tool.limit is None else _RETURNED + removed() + "}"
+                elif type(result) is float and result - result == 0:
+                    text = ',"value":{"name":"return","type":"float","value":%r}' % result
+                else:
+                    text = _RETURNED + fragment(result, tool.limit) + "}"
                 if result is not True and result is not False:
-                    origin = f"{call.process_id}:{call.id}"
-                    self.results.remember(result, origin, tool.code, call.given)
+                    self.results.remember(result, call, tool.constants, call.given)
             if call.unfound:
                 text += _found_now(call.unfound)
             line = '{"e":"done","t":%d,"id":%d,"status":"completed"%s}\n' % (now, call.id, text)
             channel.emit(line.encode("ascii"))
+            call.given = ()  # the call may be remembered as the origin of its result: nothing else is kept alive
+            call.unfound = None
         except Exception as error:  # noqa: BLE001 - the user's result is returned
             self._note_loss(error)
 
@@ -203,6 +241,8 @@ class Recorder:
             text = _found_now(call.unfound) if call.unfound else ""
             line = '{"e":"done","t":%d,"id":%d,"status":%s%s}\n' % (now, call.id, status, text)
             channel.emit(line.encode("ascii"))
+            call.given = ()
+            call.unfound = None
         except Exception as problem:  # noqa: BLE001 - the user's exception is raised
             self._note_loss(problem)
 
@@ -222,8 +262,7 @@ class Recorder:
     def remember(self, call: Call, tool: Tool, value: Any) -> None:
         """Note a value that a generator yielded."""
         try:
-            origin = f"{call.process_id}:{call.id}"
-            self.results.remember(value, origin, tool.code, call.given)
+            self.results.remember(value, call, tool.constants, call.given)
         except Exception as error:  # noqa: BLE001 - the user's value is yielded
             self._note_loss(error)
 
@@ -241,35 +280,51 @@ class Recorder:
     def _arguments(self, tool: Tool, args: Arguments, kwargs: Keywords, call: Call) -> str:
         limit = tool.limit or 0
         texts = []
-        unfound = call.unfound
-        hidden = tool.hidden
-        for head, name, value in zip(tool.heads, tool.names, args):  # noqa: B905 - Python 3.8; fewer are given
-            if name in hidden:
-                texts.append(head + removed() + "}")
+        for (name, head, whole, real), value in zip(tool.by_position, args):  # noqa: B905 - fewer are given
+            kind = type(value)
+            if whole is None or real is None:
+                text = removed() if name in tool.hidden else _owner(value)
+            elif kind is float and value - value == 0:  # neither infinite nor not a number
+                texts.append(real % value)
                 continue
-            if tool.has_owner and not texts:
-                texts.append(head + _owner(value) + "}")
+            elif kind is int and _LEAST_EXACT < value < _MOST_EXACT:
+                texts.append(whole % value)
                 continue
-            text = fragment(value, limit)
-            if '"value":"' in text and ',"path":' not in text and _may_name_file(value):
-                unfound.append((name, value))
+            else:
+                text = fragment(value, limit)
+                if kind not in _NEVER_PATHS and ',"path":' not in text:
+                    _expect_file(call, name, value)
             texts.append(head + text + "}")
+        if kwargs or tool.defaults or len(args) > len(tool.names):
+            self._other_arguments(tool, args, kwargs, call, texts)
+        call.given = args if not kwargs else (*args, *kwargs.values())
+        return ",".join(texts)
+
+    def _other_arguments(self, tool: Tool, args: Arguments, kwargs: Keywords, call: Call, texts: List[str]) -> None:
+        """Add what was passed beyond the positional parameters, by keyword, and by default."""
+        limit = tool.limit or 0
         given = len(args)
         if given > len(tool.names):
             texts += self._rest(tool, args, limit)
         for name, value in kwargs.items():
-            if name in hidden or looks_like_credential(name):
+            shown = tool.head_of(name)
+            if shown is None:
                 texts.append(_head(name) + removed() + "}")
                 continue
             text = fragment(value, limit)
-            if '"value":"' in text and ',"path":' not in text and _may_name_file(value):
-                unfound.append((name, value))
-            texts.append(_head(name) + text + "}")
+            if type(value) not in _NEVER_PATHS and ',"path":' not in text:
+                _expect_file(call, name, value)
+            texts.append(shown + text + "}")
         for name, position in tool.default_positions:
             if position >= given and name not in kwargs:
-                texts.append(tool.default_texts[name] or _head(name) + fragment(tool.defaults[name], limit) + "}")
-        call.given = args if not kwargs else (*args, *kwargs.values())
-        return ",".join(texts)
+                known = tool.default_texts[name]
+                if known is None:
+                    value = tool.defaults[name]
+                    text = fragment(value, limit)
+                    if type(value) not in _NEVER_PATHS and ',"path":' not in text:
+                        _expect_file(call, name, value)
+                    known = _head(name) + text + "}"
+                texts.append(known)
 
     def _rest(self, tool: Tool, args: Arguments, limit: int) -> List[str]:
         first = len(tool.names)
@@ -281,16 +336,23 @@ class Recorder:
         return texts
 
     def _edges(self, tool: Tool, args: Arguments, kwargs: Keywords, task: int) -> None:
-        names = tool.names
-        for index, value in enumerate(args):
-            if type(value) not in _NEVER_RESULTS:
-                for origin in self.results.origins(value):
-                    name = names[index] if index < len(names) else f"{tool.rest}[{index - len(names)}]"
+        results = self.results
+        origins = results.origins
+        index = -1
+        for value in args:
+            index += 1
+            key = id(value)
+            if key not in results.held and key not in results.held_before and type(value) in PLAIN:
+                continue
+            found = origins(value)
+            if found:
+                names = tool.names
+                name = names[index] if index < len(names) else f"{tool.rest}[{index - len(names)}]"
+                for origin in found:
                     self._edge(task, origin, name)
         for name, value in kwargs.items():
-            if type(value) not in _NEVER_RESULTS:
-                for origin in self.results.origins(value):
-                    self._edge(task, origin, name)
+            for origin in origins(value):
+                self._edge(task, origin, name)
 
     def _edge(self, task: int, origin: str, name: str) -> None:
         line = '{"e":"edge","t":%d,"task":%d,"from":%s,"arg":%s}\n'
@@ -308,7 +370,7 @@ class Recorder:
             self.lost += 1
 
 
-_NEVER_RESULTS = frozenset([type(None), bool])
+_NEVER_PATHS = frozenset([type(None), bool, int, float, complex, bytes, list, tuple, dict, set, frozenset])
 
 
 def _head(name: str) -> str:
@@ -321,11 +383,17 @@ def _owner(value: Any) -> str:
     return f'"type":{name},"value":{name}'
 
 
-def _may_name_file(value: Any) -> bool:
+def _expect_file(call: Call, name: str, value: Any) -> None:
+    """Note an argument that names no file yet, when it may name one that the call makes."""
     if type(value) is str:
         # A question to the file system at the end of each call is worth it only for what looks like a path.
-        return ("/" in value or "." in value) and len(value) < 1024 and "\n" not in value
-    return hasattr(type(value), "__fspath__")
+        if ("/" not in value and "." not in value) or len(value) > _LONGEST_EXPECTED or "\n" in value:
+            return
+    elif not hasattr(type(value), "__fspath__"):
+        return
+    if call.unfound is None:
+        call.unfound = []
+    call.unfound.append((name, value))
 
 
 def _found_now(unfound: List[Tuple[str, Any]]) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any, List, Optional, Tuple
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, Dict, Optional, Protocol, Sequence, Tuple
 
 _MOST_WATCHED = 100_000  # objects alive at once; about 30 MB of our own at most
-_MOST_HELD = 4096
+_MOST_HELD = 2048  # of the newest values; as many older ones go with the next half
 _LONGEST_HELD = 4096  # characters or bytes
 _SHORTEST_HELD = 16  # shorter texts are often shared by the interpreter, which would make false edges
 _MOST_ELEMENTS_HELD = 64
@@ -21,11 +21,18 @@ _MOST_ELEMENTS_WATCHED = 256  # of a returned collection
 _FIRST_ELEMENTS = 256  # of an argument; the rest only when one of these came from a task
 _MOST_ELEMENTS_ASKED = 20_000
 
-_SCALARS = frozenset([type(None), bool, int, float, complex, str, bytes])
+PLAIN = frozenset([type(None), bool, int, float, complex, str, bytes])
 _COLLECTIONS = frozenset([list, tuple, dict, set, frozenset])
 # One object of these is used by everybody: having returned it means nothing.
 _SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType)
-_COMMON_NUMBERS = frozenset([0.0, 1.0, -1.0])
+
+
+class Origin(Protocol):
+    """A task that returned something."""
+
+    @property
+    def key(self) -> str:
+        """Its global id; asked for only when an edge is written."""
 
 
 class _Watched(weakref.ref):  # type: ignore[type-arg]
@@ -33,7 +40,7 @@ class _Watched(weakref.ref):  # type: ignore[type-arg]
 
     __slots__ = ("key", "task")
     key: int
-    task: str
+    task: Origin
 
 
 class Results:
@@ -41,7 +48,10 @@ class Results:
 
     def __init__(self) -> None:
         self._watched: OrderedDict[int, _Watched] = OrderedDict()
-        self._held: OrderedDict[int, Tuple[Any, str]] = OrderedDict()
+        # In two generations: leaving out the older one is cheaper than the oldest value each time.
+        self.held: Dict[int, Tuple[Any, Origin]] = {}
+        self.held_before: Dict[int, Tuple[Any, Origin]] = {}
+        self.has_any = False  # whether anything was ever remembered
 
         def forget(reference: _Watched, watched: OrderedDict[int, _Watched] = self._watched) -> None:
             if watched.get(reference.key) is reference:
@@ -50,58 +60,54 @@ class Results:
         self._forget = forget
 
     def __len__(self) -> int:
-        return len(self._watched) + len(self._held)
+        return len(self._watched) + len(self.held) + len(self.held_before)
 
-    def any(self) -> bool:
-        """Return whether anything is remembered."""
-        return bool(self._watched or self._held)
-
-    def remember(self, value: Any, task: str, code: Optional[CodeType], given: Tuple[Any, ...]) -> None:
-        """Note that ``task`` (a global id) returned ``value``.
+    def remember(self, value: Any, task: Origin, constants: Tuple[Any, ...], given: Tuple[Any, ...]) -> None:
+        """Note that ``task`` returned ``value``.
 
         Parameters
         ----------
-        code
-            Of the function: its constants are shared with the rest of the module and are not results.
+        constants
+            Of the function: they are shared with the rest of the module and are not results.
         given
             Its arguments: an immutable one that is only handed through is not a result either.
         """
-        constants = code.co_consts if code is not None else ()
         kind = type(value)
-        if kind in _COLLECTIONS:
+        if kind in PLAIN:
+            self._remember_scalar(value, kind, task, constants, given)
+        elif kind in _COLLECTIONS:
             if not value or any(value is constant for constant in constants):
                 return
             self._remember_elements(value, kind, task, constants, given)
-        elif kind in _SCALARS:
-            self._remember_scalar(value, kind, task, constants, given)
         else:
             self._watch(value, task)
 
     def origin(self, value: Any) -> Optional[str]:
         """Return the global id of the task that returned this very object; None when none did."""
         key = id(value)
+        held = self.held.get(key) or self.held_before.get(key)
+        if held is not None:
+            return held[1].key if held[0] is value else None
         watched = self._watched.get(key)
-        if watched is not None:
-            return watched.task if watched() is value else None
-        held = self._held.get(key)
-        return held[1] if held is not None and held[0] is value else None
+        return watched.task.key if watched is not None and watched() is value else None
 
-    def origins(self, value: Any) -> List[str]:
+    def origins(self, value: Any) -> Sequence[str]:
         """Return the tasks that ``value``, or what stands one or two levels deep in it, came from."""
-        if not self._watched and not self._held:
-            return []
         kind = type(value)
-        if kind not in _COLLECTIONS:
-            found = self.origin(value) if kind is not bool and value is not None else None
-            return [] if found is None else [found]
+        if kind in PLAIN:
+            key = id(value)
+            held = self.held.get(key) or self.held_before.get(key)
+            return () if held is None or held[0] is not value else (held[1].key,)
         own = self.origin(value)
         if own is not None:
-            return [own]
-        tasks: dict[str, None] = {}
+            return (own,)
+        if kind not in _COLLECTIONS:
+            return ()
+        tasks: Dict[str, None] = {}
         self._ask_elements(value, kind, tasks, deeper=True)
         return list(tasks)
 
-    def _ask_elements(self, value: Any, kind: type, tasks: dict[str, None], *, deeper: bool) -> None:
+    def _ask_elements(self, value: Any, kind: type, tasks: Dict[str, None], *, deeper: bool) -> None:
         before = len(tasks)
         elements = value.values() if kind is dict else value
         for count, element in enumerate(elements):
@@ -114,7 +120,7 @@ class Results:
                 self._ask_elements(element, type(element), tasks, deeper=False)
 
     def _remember_elements(
-        self, value: Any, kind: type, task: str, constants: Tuple[Any, ...], given: Tuple[Any, ...]
+        self, value: Any, kind: type, task: Origin, constants: Tuple[Any, ...], given: Tuple[Any, ...]
     ) -> None:
         elements = value.values() if kind is dict else value
         only_scalars, size = len(value) <= _MOST_ELEMENTS_HELD, 0
@@ -122,7 +128,7 @@ class Results:
             if count >= _MOST_ELEMENTS_WATCHED:
                 break
             element_kind = type(element)
-            if element_kind in _SCALARS:
+            if element_kind in PLAIN:
                 size += len(element) if element_kind in (str, bytes) else 8
                 self._remember_scalar(element, element_kind, task, constants, given)
             else:
@@ -133,10 +139,10 @@ class Results:
             self._hold(value, task)
 
     def _remember_scalar(
-        self, value: Any, kind: type, task: str, constants: Tuple[Any, ...], given: Tuple[Any, ...]
+        self, value: Any, kind: type, task: Origin, constants: Tuple[Any, ...], given: Tuple[Any, ...]
     ) -> None:
         if kind is float or kind is complex:
-            if value in _COMMON_NUMBERS:
+            if value in (0.0, 1.0, -1.0):
                 return
         elif kind is int:
             if -5 <= value <= 256:  # the interpreter has one object for each of these
@@ -154,17 +160,15 @@ class Results:
                 return
         self._hold(value, task)
 
-    def _hold(self, value: Any, task: str) -> None:
-        held = self._held
-        held.pop(id(value), None)
+    def _hold(self, value: Any, task: Origin) -> None:
+        held = self.held
+        if len(held) >= _MOST_HELD:
+            self.held_before = held
+            held = self.held = {}
         held[id(value)] = (value, task)
-        if len(held) > _MOST_HELD:
-            try:
-                held.popitem(last=False)
-            except KeyError:  # another thread was faster
-                return
+        self.has_any = True
 
-    def _watch(self, value: Any, task: str) -> None:
+    def _watch(self, value: Any, task: Origin) -> None:
         if issubclass(type(value), _SHARED) or hasattr(type(value), "_value2member_map_"):
             return
         try:
@@ -175,6 +179,7 @@ class Results:
         watched = self._watched
         watched.pop(reference.key, None)
         watched[reference.key] = reference
+        self.has_any = True
         if len(watched) > _MOST_WATCHED:
             try:
                 watched.popitem(last=False)

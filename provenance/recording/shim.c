@@ -6,7 +6,9 @@
  *   json.h      an event as one JSON line
  *   log.h       the journal file of this process: mapped windows, safe after kill -9
  *   paths.h     absolute paths at the moment of the call; files that are not data
- *   files.h     open, close, rename, link, delete
+ *   descriptors.h  what is open for writing: its state when it is closed
+ *   files.h     open; content from before the run
+ *   names.h     rename, delete, link
  *   programs.h  exec, spawn, wait, exit
  *   tasks.h     which task a thread is in; the interface for provenance/recording/tasks.py
  *
@@ -46,6 +48,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#if __SIZEOF_POINTER__ != 8 || !defined(__GLIBC__)
+#error "written for 64-bit Linux with the GNU C library; elsewhere recording falls back to strace"
+#endif
+
+/* A newer version of a symbol than the program's C library has would keep the program from starting: inside of an
+ * older container, for instance. */
+#if defined(__x86_64__)
+__asm__(".symver dlsym,dlsym@GLIBC_2.2.5");
+#elif defined(__aarch64__)
+__asm__(".symver dlsym,dlsym@GLIBC_2.17");
+#endif
+
 #define EXPORT __attribute__((visibility("default")))
 #define REAL(name) \
     static __typeof__(&name) real_##name; \
@@ -55,6 +69,8 @@
 #include "shim/json.h"
 #include "shim/log.h"
 #include "shim/paths.h"
+#include "shim/descriptors.h"
 #include "shim/files.h"
+#include "shim/names.h"
 #include "shim/programs.h"
 #include "shim/tasks.h"

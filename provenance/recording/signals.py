@@ -190,10 +190,9 @@ def _stand_by(launcher: int, alive: int, notes: int) -> None:
     """Note signals until the launcher is gone, whichever way it goes. Never returns."""
     try:
         # A pipe that we kept open would never end for whoever reads the command's output.
-        for fd in range(3):
-            if fd not in (alive, notes):
-                with suppress(OSError):
-                    os.close(fd)
+        low, high = sorted((alive, notes))
+        for first, last in ((0, low), (low + 1, high), (high + 1, os.sysconf("SC_OPEN_MAX"))):
+            os.closerange(first, last)
         # When the launcher's end of the pipe closes the kernel sends SIGIO.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
         fcntl.fcntl(alive, fcntl.F_SETOWN, os.getpid())

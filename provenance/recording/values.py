@@ -32,6 +32,7 @@ _LARGEST_HASHED_BUFFER = 1 << 16  # bytes of an array: 0.1 ms
 _SLOW_REPR = 2_000_000  # ns; a type whose repr took longer is not asked again
 _LONGEST_INTEGER = 1024  # bits; Python refuses to write the largest as text
 _LONGEST_PATH = 4096
+_LONGEST_NAME = 255  # characters of a name in a folder
 
 # Words in a name. Plurals of the last two are collections more often than credentials (tokens of a text, keys
 # of a map).
@@ -154,9 +155,19 @@ def _real(value: float, limit: int) -> str:
 
 
 def _string(value: str, limit: int) -> str:
-    text = '"type":"str",' + _bounded(value, limit)
+    if len(value) > limit:
+        written, text = "", '"type":"str",' + _cut(value, limit)
+    else:
+        written = quoted(value)
+        text = '"type":"str","value":' + written
+    # Asking the file system costs 1 us. Words with blanks between them, without a slash or a dot, are hardly ever a
+    # path; where they are and the task uses the file, the reader of the journal finds it by its name.
+    if "/" not in value and "." not in value and (" " in value or "\n" in value or len(value) > _LONGEST_NAME):
+        return text
     path = existing_path(value)
-    return text if path is None else f'{text},"path":{quoted(path)}'
+    if path is None:
+        return text
+    return f'{text},"path":{written if written and path == value else quoted(path)}'
 
 
 def _bytes(value: bytes, limit: int) -> str:

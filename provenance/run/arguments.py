@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from provenance.journal.credentials import hide
 from provenance.run import programs
 from provenance.run.model import Value
 from provenance.run.processes import Program
@@ -16,12 +17,7 @@ from provenance.run.processes import Program
 FindData = Callable[[str], str | None]
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _LONG_OPTION = re.compile(r"--?([A-Za-z][\w.-]+)$")
-_CREDENTIAL = re.compile(
-    r"(^|[_-])(pass(word|wd|phrase)?|pwd|secret|credentials?|token|(api|access|auth|private|secret)[_-]?key|bearer)s?$",
-    re.I,
-)
 _SYSTEM_PROGRAMS = ("/usr/", "/bin/", "/sbin/")
-REMOVED = "[removed: name looks like a credential]"
 _MOST_WORDS = 500
 
 
@@ -43,7 +39,7 @@ def recorded_value(
         key = own.get(text) or own.get(programs.absolute(text, cwd))
     return Value(
         name=str(given.get("name") or ("return" if is_return else "argument")),
-        value=given.get("value"),
+        value=hide(text) if isinstance(text, str) else text,
         type=kind if isinstance(kind, str) else None,
         cut_from=cut if isinstance(cut, int) else None,
         sha256=digest if isinstance(digest, str) else None,
@@ -84,28 +80,10 @@ def command_values(program: Program, find: FindData) -> tuple[Value, ...]:
     return tuple(found)
 
 
-def hide_credentials(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a command line without the values of options whose name is that of a credential."""
-    shown = list(argv)
-    for index, word in enumerate(argv):
-        if not word.startswith("-"):
-            continue
-        name, equals, _ = word.partition("=")
-        if not _CREDENTIAL.search(name.lstrip("-")):
-            continue
-        if equals:
-            shown[index] = f"{name}={REMOVED}"
-        elif index + 1 < len(argv) and not argv[index + 1].startswith("-"):
-            shown[index + 1] = REMOVED
-    return tuple(shown)
-
-
 def _is_option(word: str) -> bool:
     return len(word) > 1 and word[0] == "-" and not _NUMBER.match(word)
 
 
 def _value(name: str, text: str, cwd: str, find: FindData) -> Value:
-    if _CREDENTIAL.search(name):
-        return Value(name, REMOVED)
     key = find(programs.absolute(text, cwd)) if text and len(text) < 4096 else None
     return Value(name, text, data_key=key)

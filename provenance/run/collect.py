@@ -1,6 +1,7 @@
 """Journal -> tables: every event of a journal to its place in :class:`~provenance.run.recorded.Recorded`.
 
-In: the folder of a run. Out: the filled tables. What can't be read is counted and named as a gap, so that a damaged
+In: the folder of a run. Out: the filled tables, without the credentials that stood in command lines and
+messages. What can't be read is counted and named as a gap, so that a damaged
 journal still gives what is left of it.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance import journal
+from provenance.journal.credentials import hide, hide_in_command
 from provenance.journal.events import RUN_FILE, STRACE_FILE_PREFIX, Event
 from provenance.run.model import Gap
 from provenance.run.recorded import (
@@ -52,7 +54,7 @@ def collect(folder: Path) -> Recorded:
         from provenance.journal import strace
 
         for log in logs:
-            collector.take_process(strace.events(log))
+            collector.take_process(strace.events(log, every_read=bool(recorded.calls)))
     collector.close()
     return recorded
 
@@ -66,13 +68,15 @@ class _Collector:
         self.damaged = 0
         self.unknown: Counter[str] = Counter()
         self.by_children: list[tuple[int, int]] = []  # index of an access, pid of the child that made it
+        self.by_threads: list[tuple[int, int]] = []  # index of an access, the thread that made it
+        self.started_by: list[tuple[Image, int]] = []  # the thread that started a process
 
     def take_launcher(self, events: Iterable[Event]) -> None:
         recorded = self.recorded
         for event in events:
             kind = event.get("e")
             if kind == "run":
-                recorded.header = event
+                recorded.header = {**event, "command": _words(event.get("command"))}
             elif kind == "end":
                 recorded.ending = event
             elif kind == "environment":
@@ -119,6 +123,11 @@ class _Collector:
     def close(self) -> None:
         recorded = self.recorded
         self._give_to_children()
+        if recorded.calls and self.by_threads:
+            from provenance.run import threads
+
+            threads.unite_processes(recorded)
+            threads.attribute(recorded, self.by_threads, self.started_by)
         recorded.accesses.sort()
         if self.damaged:
             recorded.gaps.append(Gap(f"{self.damaged} events", "they are incomplete"))
@@ -172,7 +181,7 @@ class _Collector:
             start=start,
             how=str(event.get("how", "exec")),
             exe=str(event.get("exe") or ""),
-            argv=tuple(str(word) for word in event.get("argv") or ()),
+            argv=tuple(_words(event.get("argv"))),
             cwd=str(event.get("cwd") or "/"),
             host=str(event.get("host") or ""),
             parent=event.get("parent"),
@@ -185,6 +194,8 @@ class _Collector:
             for name in ("start", "how", "exe", "argv", "cwd", "parent", "task", "ppid"):
                 setattr(known, name, getattr(image, name))
         self.image = self.recorded.images.setdefault(image.id, image)
+        if isinstance(event.get("tid"), int):
+            self.started_by.append((self.image, event["tid"]))
 
     def _access(self, event: Event, kind: int, state: Any, extra: Any = None) -> None:
         image = self._current()
@@ -195,6 +206,8 @@ class _Collector:
         task = event.get("task") or 0
         if isinstance(event.get("pid"), int):
             self.by_children.append((len(self.recorded.accesses), event["pid"]))
+        if isinstance(event.get("tid"), int):
+            self.by_threads.append((len(self.recorded.accesses), event["tid"]))
         image.last = max(image.last, time)
         self.order += 1
         self.recorded.accesses.append(
@@ -261,6 +274,7 @@ class _Collector:
             start=int(event["t"]),
             args=[arg for arg in event.get("args") or () if isinstance(arg, dict)],
             parent=f"{image.id}:{parent}" if isinstance(parent, int) else parent,
+            thread=event["tid"] if isinstance(event.get("tid"), int) else None,
         )
         image.last = max(image.last, call.start)
         self.recorded.calls[call.key] = call
@@ -273,7 +287,7 @@ class _Collector:
         value = event.get("value")
         call.value = value if isinstance(value, dict) else None
         error = event.get("error")
-        call.error = None if error is None else str(error)
+        call.error = None if error is None else hide(str(error))
         paths = event.get("paths")
         for arg in call.args:
             if isinstance(paths, dict) and isinstance(path := paths.get(arg.get("name")), str):
@@ -294,6 +308,11 @@ class _Collector:
         if isinstance(lost, int) and lost > 0:
             what = f"{lost} events of process {image.pid} ({image.exe or 'unknown program'})"
             self.recorded.gaps.append(Gap(what, "they could not be written"))
+
+
+def _words(command: object) -> list[str]:
+    """Return a command line as it may leave the record."""
+    return hide_in_command(str(word) for word in command) if isinstance(command, list) else []
 
 
 _HANDLERS = {

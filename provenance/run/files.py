@@ -9,14 +9,20 @@ import bisect
 import os
 from collections.abc import Iterable
 
+from provenance.environment.sources import looks_like_source
+from provenance.journal.credentials import holds_private_key, is_private_name
 from provenance.run import recorded
 from provenance.run.disk import Disk
-from provenance.run.model import Data, Role
+from provenance.run.model import Data, Gap, Role
 from provenance.run.processes import Actor, Processes, Program
 from provenance.run.recorded import Access, Recorded, State
-from provenance.run.roles import Verdict, looks_like_settings, looks_like_source
+from provenance.run.roles import Verdict, looks_like_settings
 from provenance.run.software import SoftwareRules, source_of_bytecode
 from provenance.run.versions import Version, Versions
+
+_LEFT_OUT = "it looks private, not taken along"
+# Bytes: a private key is in a small file, and begins in its first lines.
+_SMALLEST_KEY, _LARGEST_KEY, _HEAD = 64, 1 << 16, 4096
 
 
 class Files:
@@ -192,6 +198,7 @@ class DataMaker:
         self._ended = ended  # what has changed later was changed after the run
         self._keys: set[str] = set()
         self.data: list[Data] = []
+        self.gaps: list[Gap] = []  # files that stay out
 
     def key(self, path: str, version: int = 0) -> str:
         """Return a new key: the path, with the version when there are several."""
@@ -216,6 +223,9 @@ class DataMaker:
         if content is None and version.saved_as is not None:
             saved = self._journal.folder / "saved" / os.path.basename(version.saved_as)
             content = str(saved) if saved.is_file() else None
+        is_private = content is not None and self._is_private(version.path, version.names or (), content, state)
+        if is_private:
+            content = None
         data = Data(
             key=self.key(version.path, version.number),
             path=version.path,
@@ -224,9 +234,9 @@ class DataMaker:
             size=None if state is None else state.size,
             mtime_ns=None if state is None else state.mtime_ns,
             content=content,
-            is_gone=content is None,
+            is_gone=content is None and not is_private,
             changed_after=changed,
-            description=_description(version),
+            description=_LEFT_OUT if is_private else _description(version),
             reason=verdict.reason,
         )
         self.data.append(data)
@@ -238,9 +248,12 @@ class DataMaker:
         if found is None or not found.is_regular:
             return
         size, mtime_ns = found.state.size, found.state.mtime_ns
+        is_private = self._is_private(path, (), path, found.state)
+        content = None if is_private else path
         self.data.append(
             Data(
-                *(self.key(path), path, verdict.role, 0, False, size, mtime_ns, path),
+                *(self.key(path), path, verdict.role, 0, False, size, mtime_ns, content),
+                description=_LEFT_OUT if is_private else None,
                 reason=f"{verdict.reason}; the run was not seen to touch it",
             )
         )
@@ -251,6 +264,17 @@ class DataMaker:
             size = None if state is None else state.size
             mtime = None if state is None else state.mtime_ns
             self.data.append(Data(self.key(path), path, Role.SOFTWARE, 0, False, size, mtime, path, reason=reason))
+
+    def _is_private(self, path: str, names: Iterable[str], content: str, state: State | None) -> bool:
+        """Tell whether a file holds credentials, by its names or by how it begins; then it stays out, which is told."""
+        if not any(map(is_private_name, (path, *names))):
+            size = None if state is None else state.size
+            if size is None or not _SMALLEST_KEY <= size <= _LARGEST_KEY or not _begins_with_key(content):
+                return False
+        gap = Gap("the content of a file", _LEFT_OUT, path)
+        if gap not in self.gaps:
+            self.gaps.append(gap)
+        return True
 
     def _is_same(self, version: Version, now: State, ctime_ns: int) -> bool:
         """Tell whether the bytes on disk are those of the version."""
@@ -265,6 +289,14 @@ class DataMaker:
         if self._ended is None:
             return True
         return now.mtime_ns <= self._ended
+
+
+def _begins_with_key(path: str) -> bool:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of files
+            return holds_private_key(file.read(_HEAD))
+    except OSError:  # it can't be taken along either
+        return False
 
 
 def _description(version: Version) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provenance.errors import UsageError
+from provenance.journal.credentials import hide_in_command
 from provenance.journal.events import RUN_FILE, STRACE_FILE_PREFIX, Event
 from provenance.journal.reader import JournalFile
 from provenance.run.ending import how_it_ended
@@ -115,7 +116,7 @@ def _summary(folder: Path) -> RunSummary:
             header = event
         elif event.get("e") == "end":
             ending = event
-    command = tuple(str(word) for word in header.get("command") or ())
+    command = tuple(hide_in_command(str(word) for word in header.get("command") or ()))
     files = [entry for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
     start, end = header.get("t"), (ending or {}).get("t")
     return RunSummary(

@@ -16,11 +16,11 @@ from typing import Protocol
 
 import provenance
 from provenance.run import graph, programs
-from provenance.run.arguments import hide_credentials
 from provenance.run.collect import collect
 from provenance.run.disk import Disk
 from provenance.run.ending import how_it_ended
 from provenance.run.files import DataMaker, Files, reads_data
+from provenance.run.folders import NamedFolders
 from provenance.run.model import (
     About,
     Data,
@@ -109,13 +109,15 @@ class _Loading:
         self._find_drivers()
         maker = DataMaker(journal, self.disk, self._ended())
         used = self._judge(maker)
-        tasks = Tasks(journal, processes, self.uses, self.latest, self._unfinished())
+        folders = NamedFolders({self.cwd, self.project, *real}, maker.data)
+        tasks = Tasks(journal, processes, self.uses, self.latest, unfinished=self._unfinished(), folders=folders)
         tasks.make()
         top = processes.top
         if not tasks.tasks and top is not None and not journal.calls:
             top.is_driver = False
             tasks.tasks.append(tasks.program(top))
         edges = graph.file_edges(used) + graph.value_edges(journal.passed, tasks.tasks)
+        maker.data.extend(folders.data(self.disk))
         maker.add_software(self.files.software)
         data = maker.data
         main = self.workflow.main(data, self.latest, self.info.main_file if self.info else None)
@@ -147,7 +149,7 @@ class _Loading:
             resources=resources_of(journal.ending) if journal.ending else None,
             environment=self._environment(),
             about=self.info.about if self.info is not None else About(),
-            gaps=self._gaps(),
+            gaps=(*self._gaps(), *maker.gaps),
             trace=self.header.get("trace"),
         )
 
@@ -178,7 +180,7 @@ class _Loading:
         command = self.header.get("command")
         if not command and self.processes.top:
             command = self.processes.top.image.argv
-        return hide_credentials(tuple(str(word) for word in command or ()))
+        return tuple(str(word) for word in command or ())
 
     def _find_drivers(self) -> None:
         """Programs that only start others and touch no data themselves are no tasks."""

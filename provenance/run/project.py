@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import importlib
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -101,10 +102,8 @@ def _citation(path: Path) -> Project:
 
 
 def _pyproject(path: Path) -> Project:
-    try:
-        toml = importlib.import_module("tomllib")
-    except ImportError:  # Python 3.10 reads no TOML
-        return Project()
+    # Into the standard library it came with Python 3.11.
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         found = toml.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError):

@@ -56,6 +56,7 @@ class Call:
     start: int
     args: list[dict[str, Any]]
     parent: str | None
+    thread: int | None = None  # the one that it ran in from start to end, where told
     end: int | None = None
     status: str | None = None
     value: dict[str, Any] | None = None

@@ -9,10 +9,11 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from provenance.environment.sources import SOURCE_SUFFIXES, looks_like_source, suffix
 from provenance.run.model import Role
 from provenance.run.processes import Program
 from provenance.run.versions import Version
@@ -38,97 +39,9 @@ class Verdict(NamedTuple):
     reason: str
 
 
-# Suffix of source code -> the interpreters that run it (then reading it is executing it, not using data).
-SOURCE_SUFFIXES: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(["py", "pyx", "pxd", "pyi", "pyw", "ipynb"], frozenset(["Python"])),
-    **dict.fromkeys(["r", "rmd", "qmd", "rnw"], frozenset(["R"])),
-    **dict.fromkeys(["sh", "bash", "zsh", "ksh"], frozenset(["Bash", "Shell", "Z shell", "Korn shell"])),
-    **dict.fromkeys(["pl", "pm", "t"], frozenset(["Perl"])),
-    "jl": frozenset(["Julia"]),
-    "rb": frozenset(["Ruby"]),
-    **dict.fromkeys(["js", "mjs", "cjs", "ts"], frozenset(["JavaScript"])),
-    "awk": frozenset(["AWK"]),
-    "m": frozenset(["Octave"]),
-    "lua": frozenset(["Lua"]),
-    "tcl": frozenset(["Tcl"]),
-    **dict.fromkeys(["gp", "gnuplot", "plt"], frozenset(["gnuplot"])),
-    **dict.fromkeys(["jar", "class"], frozenset(["Java"])),
-    **dict.fromkeys(
-        [
-            "c",
-            "h",
-            "cc",
-            "cpp",
-            "cxx",
-            "c++",
-            "hh",
-            "hpp",
-            "hxx",
-            "inl",
-            "cu",
-            "cuh",
-            "cl",
-            "f",
-            "for",
-            "f77",
-            "f90",
-            "f95",
-            "f03",
-            "f08",
-            "ftn",
-            "java",
-            "scala",
-            "kt",
-            "go",
-            "rs",
-            "hs",
-            "ml",
-            "swift",
-            "cs",
-            "fs",
-            "sql",
-            "sed",
-            "mk",
-            "mak",
-            "cmake",
-            "ninja",
-            "smk",
-            "nf",
-            "cwl",
-            "wdl",
-            "do",
-            "sas",
-            "sps",
-            "stan",
-            "bugs",
-            "jags",
-            "pro",
-            "mod",
-            "dockerfile",
-            "def",
-        ],
-        frozenset[str](),
-    ),
-}
-_SOURCE_NAMES = re.compile(
-    r"(GNUmakefile|[Mm]akefile(\..*)?|CMakeLists\.txt|Snakefile|Dockerfile|Containerfile|Singularity|Rakefile|"
-    r"SConstruct|SConscript|meson\.build|wscript|[Jj]ustfile|configure|Vagrantfile|Jenkinsfile|.*\.mk\.in)$"
-)
 _SETTINGS_SUFFIXES = frozenset(["yaml", "yml", "toml", "ini", "cfg", "conf", "config", "properties", "nml", "namelist"])
 _SETTINGS_NAME = re.compile(r"config|settings?|params?\b|params?[._-]|parameters?|options|preferences", re.I)
 _NAMELIST = re.compile(r"namelist|.*\.nml(\..*)?$", re.I)
-
-
-def suffix(path: str) -> str:
-    """Return the lower-case suffix of a path without its dot."""
-    name = path.rpartition("/")[2]
-    stem, dot, end = name.rpartition(".")
-    return end.lower() if dot and stem else ""
-
-
-def looks_like_source(path: str) -> bool:
-    """Tell whether the name of a file is that of source code."""
-    return suffix(path) in SOURCE_SUFFIXES or bool(_SOURCE_NAMES.match(path.rpartition("/")[2]))
 
 
 def looks_like_settings(path: str) -> bool:

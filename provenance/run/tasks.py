@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from signal import SIGPIPE
 
 from provenance.run import programs
-from provenance.run.arguments import command_values, hide_credentials, recorded_value
+from provenance.run.arguments import command_values, recorded_value
 from provenance.run.ending import signal_name
+from provenance.run.folders import NamedFolders
 from provenance.run.model import Software, Status, Task, Tool, Value
 from provenance.run.processes import Actor, Processes, Program
 from provenance.run.recorded import Call, Recorded
@@ -38,7 +39,9 @@ class Tasks:
         processes: Processes,
         uses: dict[Actor, Uses],
         latest: dict[str, str],
+        *,
         unfinished: Status,
+        folders: NamedFolders,
     ) -> None:
         """Take what is known.
 
@@ -48,12 +51,15 @@ class Tasks:
             Path -> key of the newest data there.
         unfinished
             The status of what has no end.
+        folders
+            Takes note of the folders that arguments name.
         """
         self._journal = journal
         self._processes = processes
         self._uses = uses
         self._latest = latest
         self._unfinished = unfinished
+        self._folders = folders
         self._tool_keys: dict[object, str] = {}
         self._taken: dict[str, int] = defaultdict(int)
         self.tools: dict[str, Tool] = {}
@@ -82,7 +88,7 @@ class Tasks:
             outputs=tuple(uses.outputs),
             arguments=self.command_values(program),
             name=None,
-            command=hide_credentials(image.argv),
+            command=image.argv,
             cwd=image.cwd,
             exit_code=program.status,
             signal=program.signal,
@@ -101,9 +107,11 @@ class Tasks:
         status, error = self._call_status(call)
 
         def find(path: str) -> str | None:
-            return uses.by_path.get(path) or self._latest.get(path)
+            known = uses.by_path.get(path) or self._latest.get(path)
+            return known or self._folders.find(path, uses.by_path, uses.inputs, uses.outputs)
 
         cwd = call.image.cwd
+        arguments = tuple(recorded_value(arg, find, uses.by_path, cwd) for arg in call.args)
         results: tuple[Value, ...] = ()
         if call.value is not None:
             results = (recorded_value(call.value, find, uses.by_path, cwd, is_return=True),)
@@ -115,7 +123,7 @@ class Tasks:
             end=call.end,
             inputs=tuple(uses.inputs),
             outputs=tuple(uses.outputs),
-            arguments=tuple(recorded_value(arg, find, uses.by_path, cwd) for arg in call.args),
+            arguments=arguments,
             results=results,
             error=error,
             host=call.image.host or None,

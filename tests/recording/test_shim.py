@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -386,3 +387,101 @@ def test_without_a_journal_nothing_is_written(shim: Path, tmp_path: Path) -> Non
     seen = watch(shim, tmp_path, ["sh", "-c", "echo x > a; cat a"], env={"WFPROV_JOURNAL": ""})
     assert seen.done.stdout == b"x\n"
     assert not list(seen.journal.iterdir())
+
+
+def bare_and_watched(shim: Path, tmp_path: Path, name: str, *words: str) -> tuple[object, Watched]:
+    """Run a program of tests/recording/programs without and with the shim; return how the bare one went."""
+    program = build(PROGRAMS / f"{name}.c", tmp_path / name, "-lpthread")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    done = subprocess.run([program, *words], cwd=bare, capture_output=True, timeout=60, check=False)
+    seen = watch(shim, tmp_path, [str(program), *words])
+    assert (seen.done.returncode, seen.done.stdout) == (done.returncode, done.stdout)
+    assert {p.name: p.read_bytes() for p in seen.work.iterdir() if p.is_file()} == {
+        p.name: p.read_bytes() for p in bare.iterdir() if p.is_file()
+    }
+    return done, seen
+
+
+@pytest.mark.parametrize("how", ["return", "_exit", "exec"])
+def test_unflushed_output_is_what_it_is_without_us(shim: Path, tmp_path: Path, how: str) -> None:
+    _, seen = bare_and_watched(shim, tmp_path, "unflushed", how)
+    closes = [(e["p"][-3:], e["s"][0]) for e in seen.of("close")]
+    assert closes == [("out", 0 if how == "_exit" else 5)]
+
+
+def test_small_stacks_suffice(shim: Path, tmp_path: Path) -> None:
+    _, seen = bare_and_watched(shim, tmp_path, "small_stacks")
+    assert {"in-thread", "crash-log"} <= seen.paths("write")
+
+
+def test_handlers_that_jump_away_do_no_harm(shim: Path, tmp_path: Path) -> None:
+    program = build(PROGRAMS / "jumps.c", tmp_path / "jumps", "-lpthread")
+    seen = watch(shim, tmp_path, [str(program)])
+    assert seen.done.returncode == 0
+    assert {"after"} | {f"thread-{n}" for n in range(20)} <= seen.paths("write")
+
+
+def test_a_waiting_thread_can_be_cancelled(shim: Path, tmp_path: Path) -> None:
+    bare_and_watched(shim, tmp_path, "cancelled")
+
+
+def test_a_forked_child_does_not_take_over_what_its_parent_writes(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+files = [open(f'parent-{n}', 'w') for n in range(20)]
+for file in files:
+    file.write('by the parent'); file.flush()
+for n in range(5):
+    if not os.fork():
+        open(f'child-{n}', 'w').close()
+        os._exit(0)
+    os.wait()
+"""
+    seen = python(shim, tmp_path, code)
+    forked = {e["id"] for e in seen.of("process") if e["how"] == "fork"}
+    assert len(forked) == 5
+    assert {Path(e["p"]).name for e in seen.of("write", "close") if e["i"] in forked} == {
+        f"child-{n}" for n in range(5)
+    }
+
+
+def test_output_of_a_plain_c_program_through_an_inherited_descriptor_is_its_own(shim: Path, tmp_path: Path) -> None:
+    source = tmp_path / "say.c"
+    source.write_text('#include <stdio.h>\nint main(void) { return printf("said\\n") < 0; }\n')
+    program = build(source, tmp_path / "say")
+    seen = python(shim, tmp_path, f"import subprocess; subprocess.run([{str(program)!r}], stdout=open('out', 'w'))")
+    (writer,) = [e["i"] for e in seen.of("write") if e.get("mode") == "inherited"]
+    assert writer == next(e["id"] for e in seen.of("process") if e["exe"] == str(program))
+
+
+def test_shells_started_from_an_emptied_environment_are_watched(shim: Path, tmp_path: Path) -> None:
+    code = (
+        "import os; os.environ.clear(); os.system('/bin/echo x > by-system'); os.popen('/bin/echo x > by-popen').read()"
+    )
+    seen = python(shim, tmp_path, code)
+    assert {"by-system", "by-popen"} <= seen.paths("write")
+
+
+def test_a_working_folder_that_moves_is_followed(shim: Path, tmp_path: Path) -> None:
+    code = """
+import os
+os.makedirs('old/inner'); top = os.getcwd(); os.chdir('old/inner'); open('first', 'w').close()
+os.rename(top + '/old', top + '/new'); open('second', 'w').close()
+"""
+    assert {"old/inner/first", "new/inner/second"} <= python(shim, tmp_path, code).paths("write")
+
+
+def test_the_shim_loads_beside_an_old_c_library(shim: Path) -> None:
+    symbols = subprocess.run(["objdump", "-T", shim], capture_output=True, text=True, check=True).stdout
+    versions = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([\d.]+)", symbols)}
+    assert max(versions) <= (2, 17)
+
+
+def test_container_engines_get_no_shim_and_are_a_gap(shim: Path, tmp_path: Path) -> None:
+    engine = tmp_path / "apptainer"
+    engine.write_text('#!/bin/sh\necho "preload: $LD_PRELOAD"\n')
+    engine.chmod(0o755)
+    seen = watch(shim, tmp_path, ["sh", "-c", f"'{engine}' exec image.sif true; true"])
+    assert seen.done.stdout == b"preload: \n"
+    assert [(e["why"], e["argv"][1:]) for e in seen.of("unwatched")] == [("container", ["exec", "image.sif", "true"])]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -98,16 +98,22 @@ class Thing:
     pass
 
 
+class Returned(NamedTuple):
+    """A task, as far as its results go."""
+
+    key: str
+
+
 def test_results_are_remembered_without_growing_or_keeping_large_things() -> None:
     results = Results()
     kept: list[Any] = []
     for number in range(20_000):
-        results.remember(number + 0.5, f"p:{number}", None, ())
-        results.remember(Thing(), f"p:{number}", None, ())
-        results.remember([b"x" * 100_000], f"p:{number}", None, ())
+        results.remember(number + 0.5, Returned(f"p:{number}"), (), ())
+        results.remember(Thing(), Returned(f"p:{number}"), (), ())
+        results.remember([b"x" * 100_000], Returned(f"p:{number}"), (), ())
         if number % 1000 == 0:
             kept.append(Thing())
-            results.remember(kept[-1], f"p:{number}", None, ())
+            results.remember(kept[-1], Returned(f"p:{number}"), (), ())
     assert len(results) <= 4096 + len(kept)
     assert [results.origin(thing) for thing in kept] == [f"p:{n}" for n in range(0, 20_000, 1000)]
     assert results.origin(Thing()) is None
@@ -116,6 +122,6 @@ def test_results_are_remembered_without_growing_or_keeping_large_things() -> Non
 def test_a_value_that_is_handed_through_is_no_result_unless_it_can_change() -> None:
     results = Results()
     number, thing = float("12.25"), Thing()
-    results.remember(number, "p:1", None, (number,))
-    results.remember(thing, "p:2", None, (thing,))
+    results.remember(number, Returned("p:1"), (), (number,))
+    results.remember(thing, Returned("p:2"), (), (thing,))
     assert results.origins([number]) == [] and results.origins({"a": [thing]}) == ["p:2"]

@@ -3,7 +3,8 @@
 In come audit events; out goes one line of journal for each, on disk before the call that is audited
 goes on. An event comes before the call, and whether that succeeds is not told: what can't succeed
 is left out. Only what Python itself opens is seen, not what C libraries do. The imports are those
-that cost nothing at the start of a program.
+that cost nothing at the start of a program. Who knows the tasks of this process finds the watch in
+``current`` and joins it (provenance/recording/channel.py), so that both write one file as one process.
 """
 
 # mypy: ignore-errors
@@ -30,26 +31,45 @@ _NO_DATA = ("/proc/", "/sys/", "/dev/")
 _WRITES = os.O_WRONLY | os.O_RDWR
 
 
+current = None  # the watch of this process
+
+
 def start(folder_on_path):
     """Begin to watch this process, when it belongs to a recording."""
+    global current  # noqa: PLW0603 - how the recording of tasks finds the watch
     journal = os.environ.get("WFPROV_JOURNAL", "")
     if not journal.startswith("/") or not os.path.isdir(journal):
         return
-    watch = _Watch(journal, folder_on_path)
+    watch = current = Watch(journal, folder_on_path)
     sys.addaudithook(watch.hear)
     atexit.register(watch.end)
     os.register_at_fork(after_in_child=watch.forked)
 
 
-class _Watch:
-    """What one process has done, and the file that says so."""
+class Watch:
+    """What one process has done, and the file that says so.
+
+    Attributes
+    ----------
+    journal, id, file
+        The run folder, the id of this process image, and its file.
+    emit
+        Appends one line (bytes).
+    current_task
+        Returns the task that the calling thread is in, 0 for none.
+    children_are_watched
+        By something else, so that programs that this hook can't follow need no ``gap``.
+    """
+
+    children_are_watched = False
 
     def __init__(self, journal, own_folder):
-        self._journal, self._own = journal, own_folder + "/"
+        self.journal, self._own = journal, own_folder + "/"
+        self.current_task = _no_task
         self._run_start = int(os.environ.get("WFPROV_START") or 0)
         self._save_limit = int(os.environ.get("WFPROV_SAVE_LIMIT") or 0)
         self._hearing = set()
-        self._lost = 0
+        self._lost = self._told = 0
         self._handlers = {
             "open": self._open,
             "os.rename": self._rename,
@@ -62,7 +82,7 @@ class _Watch:
             "os.posix_spawn": self._execute,
             "os.system": self._system,
         }
-        self._begin("exec", os.environ.get("WFPROV_PARENT"))
+        self._begin("exec", os.environ.get("WFPROV_PARENT"), os.environ.pop("WFPROV_TASK", None))
 
     def hear(self, event, arguments):
         """Take an audit event; never raises, as that would stop the program."""
@@ -81,17 +101,41 @@ class _Watch:
             self._hearing.discard(thread)
 
     def forked(self):
-        """Begin the file of a forked child."""
+        """Begin the file of a forked child, within the task that forked it."""
         self._hearing = set()
-        self._begin("fork", self._id)
+        task = self.current_task()
+        self.current_task = _no_task
+        self._begin("fork", self.id, f"{self.id}:{task}" if task else None)
+
+    def stop(self):
+        """Note the state of what was written, and hear nothing more."""
+        self.flush()
+        self._handlers = {}
+
+    def flush(self, task=None):
+        """Note the state of the files that a task, or all, wrote."""
+        self._tell_programs(0)
+        if not self._written:
+            return
+        thread = get_ident()
+        was_hearing = thread in self._hearing
+        self._hearing.add(thread)
+        try:
+            for (of, path), before in list(self._written.items()):
+                if task is not None and of != task:
+                    continue
+                now = _state(path)
+                if now is not None and now != before:
+                    self._event("close", of=of, p=_quoted(path), s=_listed(now))
+                self._written.pop((of, path), None)
+        finally:
+            if not was_hearing:
+                self._hearing.discard(thread)
 
     def end(self):
         """Write what is known when the interpreter ends by itself; its exit status is not."""
         self._hearing.add(get_ident())
-        for path, before in self._written.items():
-            now = _state(path)
-            if now is not None and now != before:
-                self._event("close", p=_quoted(path), s=_listed(now))
+        self.flush()
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -100,25 +144,27 @@ class _Watch:
             "stime": repr(used.ru_stime),
             "maxrss": str(used.ru_maxrss * 1024),
         }
-        self._event("end", lost=str(self._lost), **figures)
+        self._event("end", of=0, lost=str(self._lost), **figures)
 
-    def _begin(self, how, parent):
+    def _begin(self, how, parent, task):
         now = time.time_ns()
         host = os.uname().nodename
         safe = "".join(c if (c.isalnum() and c.isascii()) or c in ".-" else "-" for c in host)[:100]
-        self._id = f"{safe}-{os.getpid()}-{now:x}"
-        self._file = f"{self._journal}/{self._id}.jsonl"
-        self._read, self._written, self._gaps, self._saves = {}, {}, set(), 0
+        self.id = f"{safe}-{os.getpid()}-{now:x}"
+        self.file = f"{self.journal}/{self.id}.jsonl"
+        self.emit = self._append
+        self._forget()
         with open("/proc/self/cmdline", "rb") as file:
             argv = [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
         known = {"parent": _quoted(parent)} if parent else {}
-        if how == "exec" and os.environ.get("WFPROV_TASK"):
-            known["task"] = _quoted(os.environ["WFPROV_TASK"])
+        if task:
+            known["task"] = _quoted(task)
         self._event(
             "process",
             now,
+            of=0,
             v=str(FORMAT_VERSION),
-            id=_quoted(self._id),
+            id=_quoted(self.id),
             host=_quoted(host),
             pid=str(os.getpid()),
             ppid=str(os.getppid()),
@@ -128,22 +174,30 @@ class _Watch:
             cwd=_quoted(os.getcwd()),
             **known,
         )
-        os.environ["WFPROV_PARENT"] = self._id
+        os.environ["WFPROV_PARENT"] = self.id
 
-    def _event(self, kind, t=None, **encoded):
-        """Append an event whose values are JSON already.
+    def _forget(self):
+        # By task and path, so that a file that two tasks read is told of twice.
+        self._read, self._written, self._gaps, self._saves = {}, {}, set(), 0
+        self._touched = set()  # paths that this process has opened for writing
 
-        The file is opened each time, as programs close what they did not open.
-        """
+    def _event(self, kind, t=None, of=None, **encoded):
+        """Append an event of task `of` (that of the thread by default) whose values are JSON already."""
+        task = self.current_task() if of is None else of
+        if task:
+            encoded["task"] = str(task)
         fields = "".join(f',"{name}":{value}' for name, value in encoded.items())
-        line = f'{{"e":"{kind}","t":{t or time.time_ns()}{fields}}}\n'
+        self.emit(f'{{"e":"{kind}","t":{t or time.time_ns()}{fields}}}\n'.encode("ascii"))
+
+    def _append(self, line):
+        """Append a line; the file is opened each time, as programs close what they did not open."""
         try:
-            fd = os.open(self._file, _APPEND, 0o600)
+            fd = os.open(self.file, _APPEND, 0o600)
         except OSError:
             self._lost += 1
             return
         try:
-            os.write(fd, line.encode("ascii"))
+            os.write(fd, line)
         except OSError:
             self._lost += 1
         finally:
@@ -152,7 +206,7 @@ class _Watch:
     def _is_data(self, path):
         if path.startswith(_NO_DATA):
             return path.startswith("/dev/shm/")
-        return not path.startswith((self._own, self._journal))
+        return not path.startswith((self._own, self.journal))
 
     def _open(self, path, mode, flags):
         if isinstance(path, int):
@@ -165,8 +219,10 @@ class _Watch:
         found = _state(path)
         if flags & _WRITES:
             self._open_to_write(path, flags, found)
-        elif found is not None and self._read.get(path) != found and os.access(path, os.R_OK):
-            self._read[path] = found
+            return
+        key = (self.current_task(), path)
+        if found is not None and self._read.get(key) != found and os.access(path, os.R_OK):
+            self._read[key] = found
             self._event("read", p=_quoted(path), s=_listed(found))
 
     def _open_to_write(self, path, flags, found):
@@ -189,18 +245,19 @@ class _Watch:
             self._save(path, found)
         both = {"rw": "true"} if flags & os.O_RDWR else {}
         self._event("write", p=_quoted(path), s=_listed(found), mode=f'"{mode}"', **both)
-        self._written[path] = found
+        self._written[(self.current_task(), path)] = found
+        self._touched.add(path)
 
     def _save(self, path, found):
         """Keep the content that an older file had before the run."""
-        if path in self._written or found[1] >= self._run_start or found[0] > self._save_limit:
+        if path in self._touched or found[1] >= self._run_start or found[0] > self._save_limit:
             return
         self._saves += 1
-        name = f"saved/{self._id}-{self._saves}"
-        os.makedirs(f"{self._journal}/saved", mode=0o700, exist_ok=True)
+        name = f"saved/{self.id}-{self._saves}"
+        os.makedirs(f"{self.journal}/saved", mode=0o700, exist_ok=True)
         with open(path, "rb") as file:
             content = file.read(self._save_limit + 1)
-        with open(f"{self._journal}/{name}", "xb") as file:
+        with open(f"{self.journal}/{name}", "xb") as file:
             file.write(content)
         self._event("save", **{"p": _quoted(path), "as": _quoted(name), "s": _listed(found)})
 
@@ -214,9 +271,10 @@ class _Watch:
             self._save(new, over)
             more["over"] = _listed(over)
         self._event("rename", p=_quoted(old), to=_quoted(new), s=_listed(_state(old)), **more)
-        self._read.pop(new, None)
-        if old in self._written:
-            self._written[new] = self._written.pop(old)
+        task = self.current_task()
+        self._read.pop((task, new), None)
+        if (task, old) in self._written:
+            self._written[(task, new)] = self._written.pop((task, old))
 
     def _remove(self, path, fd=-1):
         path = _absolute(path, fd)
@@ -225,7 +283,7 @@ class _Watch:
             if found is not None:
                 self._save(path, found)
             self._event("delete", p=_quoted(path), s=_listed(found))
-            self._written.pop(path, None)
+            self._written.pop((self.current_task(), path), None)
 
     def _link(self, old, new, old_fd=-1, new_fd=-1):
         old, new = _absolute(old, old_fd), _absolute(new, new_fd)
@@ -253,13 +311,28 @@ class _Watch:
     def _system(self, command):
         self._program("/bin/sh", ["sh", "-c", command], None)
 
+    def _tell_programs(self, task):
+        """Put the task into the environment of the programs that are started next."""
+        if task:
+            os.environ["WFPROV_TASK"] = f"{self.id}:{task}"
+        elif self._told:
+            os.environ.pop("WFPROV_TASK", None)
+        self._told = task
+
     def _program(self, program, words, env):
-        """Write a gap for a program that nobody will watch, once for each."""
+        """Tell the program its task, or write a gap for one that nobody will watch, once for each."""
+        self._tell_programs(self.current_task())
+        if self.children_are_watched:
+            return
         program = os.fsdecode(program)
         why = why_not_watched(program, [os.fsdecode(word) for word in words], env)
         if why and (program, why) not in self._gaps:
             self._gaps.add((program, why))
             self._event("gap", what=_quoted(program), why=_quoted(why))
+
+
+def _no_task():
+    return 0
 
 
 def _state(path):

@@ -1,34 +1,8 @@
-/* Files: what is opened, for what, in which state, and what becomes of names. */
+/* Files: what is opened, for what, in which state. */
 
 enum { READS = 1, WRITES = 2 };
 
-/* Files open for writing: their state is written down when the last descriptor is closed, or at the end. */
-struct written {
-    char *path;              /* in the same mapping, behind this struct */
-    size_t mapped;
-    long task;
-    int descriptors;         /* how many of this process are open on it */
-    bool inherited;          /* was open before this image began: noted only if it is written to */
-    FILE *stream;
-    struct file_state last;  /* the last one written down */
-    struct written *next;
-};
-
-#define DESCRIPTORS 65536
-static struct written **open_files; /* by descriptor; made on first use */
-static struct written *all_written;
-
 static long current_task(void);
-
-static void note_state(const char *kind, const char *path, const struct file_state *state, const char *mode,
-                       long task, bool rw) {
-    struct field fields[5] = {F_TEXT("p", path), F_STATE("s", state)};
-    int count = 2;
-    if (mode) fields[count++] = F_TEXT("mode", mode);
-    if (rw) fields[count++] = F_FLAG("rw");
-    if (task) fields[count++] = F_NUMBER("task", task);
-    emit(kind, fields, count);
-}
 
 /* A name that now stands for something else is told again when it is written again. */
 static void forget_writing(const char *path, long task) {
@@ -100,145 +74,24 @@ static void save_before(const char *path, const struct file_state *before) {
     emit("save", fields, 3);
 }
 
-/* ---- descriptors open for writing */
-
-static void track(int fd, const char *path, long task, const struct file_state *state, FILE *stream, bool inherited) {
-    size_t length = strlen(path) + 1, size = sizeof(struct written) + length;
-    if (fd < 0 || fd >= DESCRIPTORS || !lock()) return;
-    if (!open_files) {
-        void *table = fresh_pages(DESCRIPTORS * sizeof *open_files);
-        if (table != MAP_FAILED) open_files = table;
-    }
-    if (open_files) {
-        static char *arena;
-        static size_t arena_left;
-        size = (size + 64 + 63) & ~(size_t)63; /* room for a longer name, if it is renamed */
-        if (arena_left < size) {
-            size_t block = 64 << 10;
-            void *memory = fresh_pages(block);
-            arena = memory == MAP_FAILED ? NULL : memory;
-            arena_left = arena ? block : 0;
-        }
-        /* Entries that were closed are used again, so that a million files need no more than those open at once. */
-        struct written **slot = &all_written, *entry = NULL;
-        for (int tries = 0; *slot && tries < 32; slot = &(*slot)->next, tries++)
-            if (!(*slot)->descriptors && (*slot)->mapped >= size) {
-                entry = *slot;
-                break;
-            }
-        if (!entry && arena_left >= size) {
-            entry = (struct written *)(void *)arena;
-            arena += size;
-            arena_left -= size;
-            memset(entry, 0, sizeof *entry);
-            entry->mapped = size;
-            entry->next = all_written;
-            all_written = entry;
-        }
-        if (entry) {
-            entry->path = (char *)(entry + 1);
-            memcpy(entry->path, path, length);
-            entry->task = task;
-            entry->descriptors = 1;
-            entry->inherited = inherited;
-            entry->stream = stream;
-            entry->last = *state;
-            open_files[fd] = entry;
-        }
-    }
-    unlock();
-}
-
-/* What is still open for writing is closed under its new name. */
-static void follow_rename(const char *path, const char *to) {
-    size_t n = strlen(to) + 1;
-    if (!all_written || !lock()) return;
-    for (struct written *w = all_written; w; w = w->next)
-        if (w->descriptors && !strcmp(w->path, path) && n <= w->mapped - sizeof *w) memcpy(w->path, to, n);
-    unlock();
-}
-
-static void note_written(struct written *w, const struct file_state *state) {
-    if (!state->known || same_state(state, &w->last)) return;
-    if (w->inherited) note_state("write", w->path, &w->last, "inherited", w->task, false);
-    w->inherited = false;
-    note_state("close", w->path, state, NULL, w->task, false);
-    w->last = *state;
-}
-
-static bool is_tracked(int fd) { return open_files && fd >= 0 && fd < DESCRIPTORS && open_files[fd]; }
-
-/* Before the real close; a vfork child closes its own copies, not its parent's. */
-static void before_close(int fd) {
-    if (!is_tracked(fd) || in_vfork_child() || !lock()) return;
-    struct written *w = open_files[fd];
-    struct file_state state = {0};
-    bool last = w && w->descriptors == 1;
-    if (w && !last) w->descriptors--;
-    open_files[fd] = NULL;
-    unlock();
-    if (!last) return; /* the entry stays taken until its state is written down */
-    bool created = !w->last.known;
-    if (state_of(fd, &state)) {
-        if (created && !w->inherited) {
-            note_state("close", w->path, &state, NULL, w->task, false);
-        } else {
-            note_written(w, &state);
-        }
-    }
-    if (!lock()) return;
-    w->descriptors = 0;
-    w->stream = NULL;
-    unlock();
-}
-
-static void copy_descriptor(int from, int to) {
-    if (from == to || to < 0 || to >= DESCRIPTORS || in_vfork_child()) return;
-    if ((!is_tracked(from) && !is_tracked(to)) || !lock()) return;
-    struct written *w = open_files && from >= 0 && from < DESCRIPTORS ? open_files[from] : NULL;
-    if (open_files) {
-        open_files[to] = w;
-        if (w) w->descriptors++;
-    }
-    unlock();
-}
-
-/* The state of all that is still open for writing; of one task only when `task` is not 0. */
-static void note_open_files(long task) {
-    for (struct written *w = all_written; w; w = w->next) {
-        if (!w->descriptors || (task && w->task != task)) continue;
-        if (w->stream && !ftrylockfile(w->stream)) {
-            fflush(w->stream);
-            funlockfile(w->stream);
-        }
-        struct file_state state;
-        if (state_at(w->path, true, &state) && (!w->last.known || state.inode == w->last.inode)) {
-            if (!w->last.known && !w->inherited) {
-                note_state("close", w->path, &state, NULL, w->task, false);
-                w->last = state;
-            } else {
-                note_written(w, &state);
-            }
-        }
-    }
-}
-
 /* ---- opening */
 
+/* What is known of an opening between before and after the real call; the path is worked out anew, so that no stack is
+ * taken for it. */
 struct opening {
     bool watched;
     bool writes, rw, truncates, appends;
     bool is_first;           /* no event yet for this file, kind and task */
     long task;
     struct file_state before;
-    char path[PATH_MAX];
 };
 
 static void before_open(struct opening *o, int at, const char *path, int flags) {
     int access = flags & O_ACCMODE;
     o->watched = false;
     if ((flags & O_PATH) || (flags & O_DIRECTORY) || access == 3 || !enter()) return;
-    if (absolute(at, path, o->path) && !is_no_data(o->path)) {
+    char *full = room_for_path(PATH_A);
+    if (absolute(at, path, full) && !is_no_data(full)) {
         o->watched = true;
         o->writes = access != O_RDONLY || (flags & O_TRUNC);
         o->rw = access == O_RDWR;
@@ -246,38 +99,42 @@ static void before_open(struct opening *o, int at, const char *path, int flags) 
         o->appends = flags & O_APPEND;
         o->task = current_task();
         if (o->writes) {
-            o->is_first = first_time(o->path, o->task, WRITES, NULL);
-            bool will_fail = state_at(o->path, true, &o->before) && (flags & O_CREAT) && (flags & O_EXCL);
-            if (o->is_first && !will_fail) save_before(o->path, &o->before);
+            o->is_first = first_time(full, o->task, WRITES, NULL);
+            bool will_fail = state_at(full, true, &o->before) && (flags & O_CREAT) && (flags & O_EXCL);
+            if (o->is_first && !will_fail) save_before(full, &o->before);
         }
     }
     leave();
 }
 
-static void after_open(struct opening *o, int fd, FILE *stream) {
+static void after_open(struct opening *o, int at, const char *path, int fd, FILE *stream) {
     if (!o->watched || (fd < 0 && !o->writes)) return;
-    int saved = errno;
+    int error = errno;
     if (enter()) {
         struct file_state state;
-        if (fd < 0) { /* it was not written: the next try is the first */
-            if (o->is_first) forget_writing(o->path, o->task);
+        char *full = room_for_path(PATH_A);
+        if (!absolute(at, path, full)) {
+            /* it was told before and can't be now: a race that is the program's own */
+        } else if (fd < 0) { /* it was not written: the next try is the first */
+            if (o->is_first) forget_writing(full, o->task);
+        } else if (!state_of(fd, &state) || !S_ISREG(state.mode)) {
+            /* a folder, a pipe, a device: no data */
         } else if (!o->writes) {
-            if (state_of(fd, &state) && S_ISREG(state.mode) && first_time(o->path, o->task, READS, &state))
-                note_state("read", o->path, &state, NULL, o->task, false);
-        } else if (state_of(fd, &state) && S_ISREG(state.mode)) {
+            if (first_time(full, o->task, READS, &state)) note_state("read", full, &state, NULL, o->task, false);
+        } else {
             if (o->is_first) {
                 const char *mode = !o->before.known ? "create"
                                    : o->truncates   ? "truncate"
                                    : o->appends     ? "append"
                                                     : "update";
-                note_state("write", o->path, &o->before, mode, o->task, o->rw);
+                note_state("write", full, &o->before, mode, o->task, o->rw);
             }
             if (o->truncates) o->before.known = false; /* empty now: whatever comes is another state */
-            track(fd, o->path, o->task, &o->before, stream, false);
+            track(fd, full, o->task, &o->before, stream, false);
         }
         leave();
     }
-    errno = saved;
+    errno = error;
 }
 
 #define OPENING(at, path, flags) \
@@ -301,7 +158,7 @@ static void after_open(struct opening *o, int fd, FILE *stream) {
         MODE_ARGUMENT(flags) \
         OPENING(AT_FDCWD, path, flags); \
         int fd = real_##name(path, flags, mode); \
-        after_open(&o, fd, NULL); \
+        after_open(&o, AT_FDCWD, path, fd, NULL); \
         return fd; \
     }
 #define OPENAT(name) \
@@ -310,7 +167,7 @@ static void after_open(struct opening *o, int fd, FILE *stream) {
         MODE_ARGUMENT(flags) \
         OPENING(at, path, flags); \
         int fd = real_##name(at, path, flags, mode); \
-        after_open(&o, fd, NULL); \
+        after_open(&o, at, path, fd, NULL); \
         return fd; \
     }
 #define OPEN_2(name) \
@@ -319,7 +176,7 @@ static void after_open(struct opening *o, int fd, FILE *stream) {
         REAL(name); \
         OPENING(AT_FDCWD, path, flags); \
         int fd = real_##name(path, flags); \
-        after_open(&o, fd, NULL); \
+        after_open(&o, AT_FDCWD, path, fd, NULL); \
         return fd; \
     }
 #define OPENAT_2(name) \
@@ -328,7 +185,7 @@ static void after_open(struct opening *o, int fd, FILE *stream) {
         REAL(name); \
         OPENING(at, path, flags); \
         int fd = real_##name(at, path, flags); \
-        after_open(&o, fd, NULL); \
+        after_open(&o, at, path, fd, NULL); \
         return fd; \
     }
 #define CREAT(name) \
@@ -336,7 +193,7 @@ static void after_open(struct opening *o, int fd, FILE *stream) {
         REAL(name); \
         OPENING(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC); \
         int fd = real_##name(path, mode); \
-        after_open(&o, fd, NULL); \
+        after_open(&o, AT_FDCWD, path, fd, NULL); \
         return fd; \
     }
 
@@ -362,7 +219,7 @@ static int flags_of_mode(const char *mode) {
         REAL(name); \
         OPENING(AT_FDCWD, path, flags_of_mode(mode)); \
         FILE *stream = real_##name(path, mode); \
-        after_open(&o, stream ? fileno(stream) : -1, stream); \
+        after_open(&o, AT_FDCWD, path, stream ? fileno(stream) : -1, stream); \
         return stream; \
     }
 FOPEN(fopen)
@@ -378,7 +235,7 @@ FOPEN(fopen64)
         } \
         OPENING(AT_FDCWD, path, flags_of_mode(mode)); \
         FILE *stream = real_##name(path, mode, old); \
-        after_open(&o, stream ? fileno(stream) : -1, stream); \
+        after_open(&o, AT_FDCWD, path, stream ? fileno(stream) : -1, stream); \
         return stream; \
     }
 FREOPEN(freopen)
@@ -386,18 +243,17 @@ FREOPEN(freopen64)
 
 /* The names that mkstemp and its kin make are known only afterwards. */
 static int after_mkstemp(int fd, const char *path) {
-    struct opening o = {0};
-    int saved = errno;
+    struct opening o = {.watched = true, .writes = true, .rw = true};
+    int error = errno;
     if (fd >= 0 && enter()) {
-        o.watched = absolute(AT_FDCWD, path, o.path) && !is_no_data(o.path);
-        o.writes = true;
-        o.rw = true;
+        char *full = room_for_path(PATH_A);
+        o.watched = absolute(AT_FDCWD, path, full) && !is_no_data(full);
         o.task = current_task();
-        o.is_first = o.watched && first_time(o.path, o.task, WRITES, NULL);
+        o.is_first = o.watched && first_time(full, o.task, WRITES, NULL);
         leave();
-        after_open(&o, fd, NULL);
+        after_open(&o, AT_FDCWD, path, fd, NULL);
     }
-    errno = saved;
+    errno = error;
     return fd;
 }
 #define MKSTEMP(name, parameters, arguments) \
@@ -414,232 +270,6 @@ MKSTEMP(mkstemps64, (char *path, int suffix), (path, suffix))
 MKSTEMP(mkostemps, (char *path, int suffix, int flags), (path, suffix, flags))
 MKSTEMP(mkostemps64, (char *path, int suffix, int flags), (path, suffix, flags))
 
-/* ---- closing and copying descriptors */
-
-#define GUARDED(...) \
-    do { \
-        int saved_errno = errno; \
-        if (enter()) { \
-            __VA_ARGS__; \
-            leave(); \
-        } \
-        errno = saved_errno; \
-    } while (0)
-
-/* Standard input that another process opened: read if its place has moved. */
-static off_t start_of_input = -1;
-static void note_standard_input(void);
-
-EXPORT int close(int fd) {
-    REAL(close);
-    if (fd == 0 && start_of_input >= 0) GUARDED(note_standard_input());
-    if (is_tracked(fd)) GUARDED(before_close(fd));
-    return real_close(fd);
-}
-
-EXPORT int fclose(FILE *stream) {
-    REAL(fclose);
-    int fd = stream ? fileno(stream) : -1;
-    if (fd == 0 && start_of_input >= 0) GUARDED(note_standard_input());
-    if (is_tracked(fd)) GUARDED(fflush(stream); before_close(fd));
-    return real_fclose(stream);
-}
-
-EXPORT int dup(int fd) {
-    REAL(dup);
-    int copy = real_dup(fd);
-    if (is_tracked(fd)) GUARDED(copy_descriptor(fd, copy));
-    return copy;
-}
-
-EXPORT int dup2(int fd, int to) {
-    REAL(dup2);
-    if (fd != to && is_tracked(to)) GUARDED(before_close(to));
-    int copy = real_dup2(fd, to);
-    if (copy >= 0 && (is_tracked(fd) || is_tracked(to))) GUARDED(copy_descriptor(fd, to));
-    return copy;
-}
-
-EXPORT int dup3(int fd, int to, int flags) {
-    REAL(dup3);
-    if (fd != to && is_tracked(to)) GUARDED(before_close(to));
-    int copy = real_dup3(fd, to, flags);
-    if (copy >= 0 && (is_tracked(fd) || is_tracked(to))) GUARDED(copy_descriptor(fd, to));
-    return copy;
-}
-
-/* ---- names */
-
-struct moving {
-    bool watched;
-    struct file_state from, over;
-    char path[PATH_MAX], to[PATH_MAX];
-};
-
-static void before_move(struct moving *m, int at, const char *path, int at_to, const char *to) {
-    m->watched = false;
-    m->from.known = m->over.known = false;
-    if (!enter()) return;
-    if (absolute(at, path, m->path) && (!to || absolute(at_to, to, m->to)) && !is_no_data(m->path)) {
-        m->watched = state_at(m->path, false, &m->from);
-        /* An input that its own reader deletes, as gzip does. */
-        if (!to && m->watched && was_seen(state_mark(m->path, current_task(), READS, &m->from)))
-            save_before(m->path, &m->from);
-        if (to && state_at(m->to, false, &m->over)) save_before(m->to, &m->over);
-    }
-    leave();
-}
-
-static void after_rename(struct moving *m, int result, bool exchange) {
-    if (result || !m->watched) return;
-    GUARDED({
-        struct field fields[6] = {F_TEXT("p", m->path), F_TEXT("to", m->to), F_STATE("s", &m->from)};
-        int count = 3;
-        long task = current_task();
-        if (m->over.known) fields[count++] = F_STATE("over", &m->over);
-        if (S_ISDIR(m->from.mode)) fields[count++] = F_FLAG(exchange ? "exchange" : "dir");
-        if (task) fields[count++] = F_NUMBER("task", task);
-        emit("rename", fields, count);
-        follow_rename(m->path, m->to);
-        forget_writing(m->path, task);
-        forget_writing(m->to, task);
-    });
-}
-
-#define MOVING(at, path, at_to, to) \
-    struct moving m; \
-    int error = errno; \
-    before_move(&m, at, path, at_to, to); \
-    errno = error
-
-EXPORT int rename(const char *path, const char *to) {
-    REAL(rename);
-    MOVING(AT_FDCWD, path, AT_FDCWD, to);
-    int result = real_rename(path, to);
-    after_rename(&m, result, false);
-    return result;
-}
-
-EXPORT int renameat(int at, const char *path, int at_to, const char *to) {
-    REAL(renameat);
-    MOVING(at, path, at_to, to);
-    int result = real_renameat(at, path, at_to, to);
-    after_rename(&m, result, false);
-    return result;
-}
-
-EXPORT int renameat2(int at, const char *path, int at_to, const char *to, unsigned flags) {
-    REAL(renameat2);
-    MOVING(at, path, at_to, to);
-    int result = real_renameat2 ? real_renameat2(at, path, at_to, to, flags)
-                                : (int)syscall(SYS_renameat2, at, path, at_to, to, flags);
-    after_rename(&m, result, flags & RENAME_EXCHANGE);
-    return result;
-}
-
-static void after_delete(struct moving *m, int result) {
-    if (result || !m->watched || S_ISDIR(m->from.mode)) return;
-    GUARDED({
-        struct field fields[3] = {F_TEXT("p", m->path), F_STATE("s", &m->from)};
-        int count = 2;
-        long task = current_task();
-        if (task) fields[count++] = F_NUMBER("task", task);
-        emit("delete", fields, count);
-        forget_writing(m->path, task);
-    });
-}
-
-EXPORT int unlink(const char *path) {
-    REAL(unlink);
-    MOVING(AT_FDCWD, path, AT_FDCWD, NULL);
-    int result = real_unlink(path);
-    after_delete(&m, result);
-    return result;
-}
-
-EXPORT int unlinkat(int at, const char *path, int flags) {
-    REAL(unlinkat);
-    MOVING(at, path, AT_FDCWD, NULL);
-    int result = real_unlinkat(at, path, flags);
-    after_delete(&m, result);
-    return result;
-}
-
-EXPORT int remove(const char *path) {
-    REAL(remove);
-    MOVING(AT_FDCWD, path, AT_FDCWD, NULL);
-    int result = real_remove(path);
-    after_delete(&m, result);
-    return result;
-}
-
-static void note_link(int result, int at, const char *path, int at_to, const char *to, bool soft) {
-    if (result) return;
-    GUARDED({
-        char absolute_path[PATH_MAX], absolute_to[PATH_MAX];
-        struct file_state state = {0};
-        bool known = absolute(at_to, to, absolute_to) && !is_no_data(absolute_to);
-        if (known && soft && path[0] != '/') { /* the text of a symbolic link counts from the link's folder */
-            size_t folder = (size_t)(strrchr(absolute_to, '/') - absolute_to) + 1;
-            known = folder + strlen(path) < PATH_MAX;
-            if (known) {
-                memcpy(absolute_path, absolute_to, folder);
-                strcpy(absolute_path + folder, path);
-                char kept[PATH_MAX];
-                strcpy(kept, absolute_path);
-                if (!normalise(absolute_path)) strcpy(absolute_path, kept);
-            }
-        } else if (known) {
-            known = absolute(at, path, absolute_path);
-        }
-        if (known) {
-            if (!soft) state_at(absolute_to, false, &state);
-            if (!soft && starts_with(absolute_path, "/proc/")) { /* a file that was made without a name gets one */
-                static const struct file_state none;
-                note_state("write", absolute_to, &none, "create", current_task(), false);
-                note_state("close", absolute_to, &state, NULL, current_task(), false);
-                known = false;
-            }
-        }
-        if (known) {
-            struct field fields[5] = {F_TEXT("p", absolute_path), F_TEXT("to", absolute_to), F_STATE("s", &state)};
-            int count = 3;
-            long task = current_task();
-            if (soft) fields[count++] = F_FLAG("soft");
-            if (task) fields[count++] = F_NUMBER("task", task);
-            emit("link", fields, count);
-        }
-    });
-}
-
-EXPORT int link(const char *path, const char *to) {
-    REAL(link);
-    int result = real_link(path, to);
-    note_link(result, AT_FDCWD, path, AT_FDCWD, to, false);
-    return result;
-}
-
-EXPORT int linkat(int at, const char *path, int at_to, const char *to, int flags) {
-    REAL(linkat);
-    int result = real_linkat(at, path, at_to, to, flags);
-    if (*path) note_link(result, at, path, at_to, to, false);
-    return result;
-}
-
-EXPORT int symlink(const char *path, const char *to) {
-    REAL(symlink);
-    int result = real_symlink(path, to);
-    note_link(result, AT_FDCWD, path, AT_FDCWD, to, true);
-    return result;
-}
-
-EXPORT int symlinkat(const char *path, int at_to, const char *to) {
-    REAL(symlinkat);
-    int result = real_symlinkat(path, at_to, to);
-    note_link(result, AT_FDCWD, path, at_to, to, true);
-    return result;
-}
-
 #define TRUNCATE(name, offset) \
     EXPORT int name(const char *path, offset length) { \
         REAL(name); \
@@ -648,31 +278,14 @@ EXPORT int symlinkat(const char *path, int at_to, const char *to) {
         if (!result && o.watched) { \
             GUARDED({ \
                 struct file_state state; \
-                if (o.is_first) note_state("write", o.path, &o.before, "update", o.task, false); \
-                if (state_at(o.path, true, &state)) note_state("close", o.path, &state, NULL, o.task, false); \
+                char *full = room_for_path(PATH_A); \
+                if (absolute(AT_FDCWD, path, full) && state_at(full, true, &state)) { \
+                    if (o.is_first) note_state("write", full, &o.before, "update", o.task, false); \
+                    note_state("close", full, &state, NULL, o.task, false); \
+                } \
             }); \
         } \
         return result; \
     }
 TRUNCATE(truncate, off_t)
 TRUNCATE(truncate64, off64_t)
-
-static void forget_cwd(void) {
-    if (!self.on) return;
-    if (in_vfork_child()) cwd_is_childs = true;
-    else cwd_is_known = false;
-}
-
-EXPORT int chdir(const char *path) {
-    REAL(chdir);
-    int result = real_chdir(path);
-    forget_cwd();
-    return result;
-}
-
-EXPORT int fchdir(int fd) {
-    REAL(fchdir);
-    int result = real_fchdir(fd);
-    forget_cwd();
-    return result;
-}

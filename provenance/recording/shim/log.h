@@ -22,7 +22,7 @@ static struct {
 } log_file;
 
 #define WINDOW (256 << 10)
-#define OWN_WINDOW (32 << 10)
+#define OWN_WINDOW (64 << 10)
 #define RETRY_AFTER 1000
 #define MOST_APPENDED 16
 
@@ -57,9 +57,9 @@ static void drop_window(void) {
     log_file.window = NULL;
 }
 
-/* Maps the file from the page of `at` on, for `need` bytes and more. */
+/* Maps the file from the page of `at` on (pages have up to 64 KiB), for `need` bytes and more. */
 static bool move_window(int64_t at, size_t need) {
-    int64_t from = at & ~(int64_t)4095, step = log_file.own ? OWN_WINDOW : WINDOW;
+    int64_t from = at & ~(int64_t)65535, step = log_file.own ? OWN_WINDOW : WINDOW;
     int64_t to = ((at + (int64_t)need) / step + 1) * step; /* the same for all, so that few have to reserve */
     /* One that filled a window will fill the next: its pages are made ready in one go. */
     int flags = MAP_SHARED | (log_file.window ? MAP_POPULATE : 0);
@@ -164,15 +164,15 @@ static bool is_talkative(void) { return log_file.appended >= MOST_APPENDED; }
 static void append_line(const char *line, size_t n) {
     if (!log_file.begun) begin_log();
     size_t id = strlen(self.id), head = id + 8, length = n + head - 1;
-    char small[2048];
-    bool mapped = is_talkative() || length > sizeof small;
+    char *small = room_for_path(PATH_OWN);
+    bool mapped = is_talkative() || length > PATH_MAX;
     char *to = mapped ? room(length) : small;
     if (to) {
         memcpy(to, "{\"i\":\"", 6);
         memcpy(to + 6, self.id, id);
         memcpy(to + 6 + id, "\",", 2);
         memcpy(to + head, line + 1, n - 1);
-        log_file.appended++;
+        log_file.appended += mapped ? MOST_APPENDED : 1; /* what follows stands behind it */
     }
     if (!to || (!mapped && !append(small, length))) self.lost++;
 }
@@ -181,12 +181,12 @@ static void append_line(const char *line, size_t n) {
 static void append_event(const char *kind, int64_t time, const struct field *fields, int count) {
     if (!log_file.begun) begin_log();
     size_t n = json_event(NULL, kind, time, fields, count);
-    char small[2048];
-    bool mapped = is_talkative() || n > sizeof small;
+    char *small = room_for_path(PATH_OWN);
+    bool mapped = is_talkative() || n > PATH_MAX;
     char *to = mapped ? room(n) : small;
     if (to) {
         json_event(to, kind, time, fields, count);
-        log_file.appended++;
+        log_file.appended += mapped ? MOST_APPENDED : 1; /* what follows stands behind it */
     }
     if (!to || (!mapped && !append(small, n))) self.lost++;
 }
@@ -220,7 +220,7 @@ static char **start_argv;
 /* The first event: who writes. It comes with the first thing to tell, so that a fork that goes straight on to exec
  * leaves nothing. */
 static void begin_log(void) {
-    char both[2 * PATH_MAX], *exe = both;
+    char *exe = room_for_path(PATH_INNER), *cwd = room_for_path(PATH_REST);
     log_file.begun = true;
     if (!log_file.shared && !name_shared()) {
         self.on = false; /* no room for a path: nothing can be written */
@@ -228,7 +228,6 @@ static void begin_log(void) {
     }
     long length = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, PATH_MAX - 1);
     exe[length > 0 ? length : 0] = 0;
-    char *cwd = both + (length > 0 ? length : 0) + 1;
     if (syscall(SYS_getcwd, cwd, PATH_MAX) <= 0 || cwd[0] != '/') cwd[0] = 0;
     struct field fields[12] = {
         F_NUMBER("v", 1), F_TEXT("id", self.id), F_TEXT("host", self.host), F_NUMBER("pid", self.pid),

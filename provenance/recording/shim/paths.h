@@ -41,7 +41,7 @@ static bool normalise(char *path) {
         } else if (from[0] == '/' && from[1] == '.' && (from[2] == '/' || !from[2])) {
             from += 2;
         } else if (from[0] == '/' && from[1] == '.' && from[2] == '.' && (from[3] == '/' || !from[3])) {
-            char parent[PATH_MAX], rest[PATH_MAX];
+            char *parent = room_for_path(PATH_INNER), *rest = room_for_path(PATH_REST);
             strcpy(rest, from + 3);
             memmove(to, from, 3);
             to[3] = 0;

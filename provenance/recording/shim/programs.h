@@ -2,8 +2,8 @@
 
 extern char **environ;
 
-enum { NO_REASON, IS_STATIC, IS_SETUID, IS_FOREIGN };
-static const char *const why_unwatched[] = {NULL, "static", "setuid", "architecture"};
+enum { NO_REASON, IS_STATIC, IS_SETUID, IS_FOREIGN, IS_CONTAINER };
+static const char *const why_unwatched[] = {NULL, "static", "setuid", "architecture", "container"};
 
 #if __SIZEOF_POINTER__ == 8
 #define OWN_CLASS ELFCLASS64
@@ -19,10 +19,10 @@ typedef Elf32_Phdr elf_part;
 static int reason_unwatched(const char *path, int depth) {
     union {
         elf_head elf;
-        char text[512];
+        char text[256];
     } head;
     struct stat s;
-    int reason = NO_REASON, fd = quiet_open(path, O_RDONLY, 0);
+    int reason = NO_REASON, fd = quiet_open(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0) return NO_REASON;
     long n = syscall(SYS_read, fd, &head, sizeof head - 1);
     if (n > 2 && head.text[0] == '#' && head.text[1] == '!' && depth < 4) {
@@ -38,8 +38,8 @@ static int reason_unwatched(const char *path, int depth) {
         if (head.elf.e_ident[EI_CLASS] != OWN_CLASS) {
             reason = IS_FOREIGN;
         } else {
-            elf_part parts[32];
-            int count = head.elf.e_phnum < 32 ? head.elf.e_phnum : 32;
+            elf_part parts[12]; /* the interpreter stands among the first */
+            int count = head.elf.e_phnum < 12 ? head.elf.e_phnum : 12;
             size_t size = (size_t)count * sizeof *parts;
             reason = IS_STATIC;
             if (syscall(SYS_pread64, fd, parts, size, (off_t)head.elf.e_phoff) != (long)size) reason = NO_REASON;
@@ -53,6 +53,17 @@ static int reason_unwatched(const char *path, int depth) {
     }
     quiet_close(fd);
     return reason;
+}
+
+/* What is started in there has a C library of its own, which may be unable to load the shim and then says so on the
+ * program's standard error, or does not start at all. */
+static bool is_container_engine(const char *program) {
+    static const char *const engines[] = {"apptainer", "singularity", "docker", "podman",  "nerdctl", "bwrap",
+                                          "ch-run",    "enroot",      "sarus",  "shifter", "runc",    "crun"};
+    const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
+        if (!strcmp(name, engines[i])) return true;
+    return false;
 }
 
 /* Where `file` leads, by way of the search path as execvp does it if asked for. A program may pass NULL. */
@@ -82,7 +93,7 @@ __attribute__((noinline)) static bool find_program(const char *file, bool search
 }
 
 static void note_unwatched(pid_t pid, const char *path, char *const argv[], int reason) {
-    char full[PATH_MAX], cwd[PATH_MAX];
+    char *full = room_for_path(PATH_A), *cwd = room_for_path(PATH_B);
     if (!absolute(AT_FDCWD, path, full)) full[0] = 0;
     if (!working_folder(cwd)) cwd[0] = 0;
     char *const none[] = {NULL};
@@ -99,10 +110,17 @@ static void note_unwatched(pid_t pid, const char *path, char *const argv[], int 
 static size_t task_text(char *to, long task);
 
 #define KEPT 8
+static const char *const kept_names[KEPT] = {"LD_PRELOAD",   "WFPROV_JOURNAL",    "WFPROV_SHIM", "WFPROV_START",
+                                             "WFPROV_PARENT", "WFPROV_SAVE_LIMIT", "WFPROV_TASK", "WFPROV_HOST"};
+
+/* Entries that are the same for all children, made once. */
+static struct {
+    char *preload, *folder, *shim, *start, *limit, *host;
+} fixed;
+
+/* Those that differ. */
 struct kept {
-    char parent[ID_SIZE + 16], task[TASK_SIZE + 16], folder[PATH_MAX + 16], shim[PATH_MAX + 16];
-    char start[48], limit[48], host[96];
-    char preload[2 * PATH_MAX];
+    char parent[ID_SIZE + 16], task[TASK_SIZE + 16];
 };
 
 static bool is_variable(const char *entry, const char *name) {
@@ -123,53 +141,66 @@ static void put_variable(char *to, const char *name, const char *value) {
     to[n] = 0;
 }
 
-static const char *const kept_names[KEPT] = {"LD_PRELOAD",   "WFPROV_JOURNAL",    "WFPROV_SHIM", "WFPROV_START",
-                                             "WFPROV_PARENT", "WFPROV_SAVE_LIMIT", "WFPROV_TASK", "WFPROV_HOST"};
+static char *keep_variable(const char *name, const char *value) {
+    char *kept = keep_text(name, strlen(value) + 1);
+    if (kept) put_variable(kept, name, value);
+    return kept;
+}
 
-/* Fills `to` (room for all of `from` and KEPT + 1 more) with `from` and our variables; a foreign program gets no
- * LD_PRELOAD of ours, as its loader would complain on standard error. */
-static void carry_on(char **to, char *const *from, struct kept *kept, bool foreign) {
-    char number[24];
-    const char *preload = NULL;
-    size_t n = 0;
-    for (; from && *from; from++) {
-        bool ours = false;
-        for (int i = 0; i < KEPT && !ours; i++) ours = is_variable(*from, kept_names[i]);
-        if (!ours) to[n++] = *from;
-        else if (is_variable(*from, "LD_PRELOAD")) preload = *from + 11;
-    }
-    if (foreign) {
-        if (preload && !strstr(preload, self.shim)) put_variable(kept->preload, "LD_PRELOAD", preload), to[n++] = kept->preload;
-    } else if (preload && *preload && strlen(preload) + strlen(self.shim) + 16 < sizeof kept->preload) {
-        size_t length = put_text(kept->preload, "LD_PRELOAD=");
-        if (!strstr(preload, self.shim)) {
-            length += put_text(kept->preload + length, self.shim);
-            kept->preload[length++] = ':';
-        }
-        length += put_text(kept->preload + length, preload);
-        kept->preload[length] = 0;
-        to[n++] = kept->preload;
-    } else {
-        put_variable(kept->preload, "LD_PRELOAD", self.shim);
-        to[n++] = kept->preload;
-    }
-    put_variable(kept->folder, "WFPROV_JOURNAL", self.folder);
-    put_variable(kept->shim, "WFPROV_SHIM", self.shim);
+static bool make_fixed(void) {
+    char number[24], host[96];
+    size_t n = put_text(host, self.host);
+    host[n++] = ':';
+    strcpy(host + n, self.boot);
+    fixed.preload = keep_variable("LD_PRELOAD", self.shim);
+    fixed.folder = keep_variable("WFPROV_JOURNAL", self.folder);
+    fixed.shim = keep_variable("WFPROV_SHIM", self.shim);
     number[put_number(number, self.run_start)] = 0;
-    put_variable(kept->start, "WFPROV_START", number);
+    fixed.start = keep_variable("WFPROV_START", number);
     number[put_number(number, self.save_limit)] = 0;
-    put_variable(kept->limit, "WFPROV_SAVE_LIMIT", number);
+    fixed.limit = keep_variable("WFPROV_SAVE_LIMIT", number);
+    fixed.host = keep_variable("WFPROV_HOST", host);
+    return fixed.preload && fixed.folder && fixed.shim && fixed.start && fixed.limit && fixed.host;
+}
+
+/* The entry LD_PRELOAD=... of a program's own choosing, if there is one that needs the shim put in front. */
+static const char *foreign_preload(char *const *from) {
+    for (; from && *from; from++)
+        if (is_variable(*from, "LD_PRELOAD")) return (*from)[11] && !strstr(*from, self.shim) ? *from : NULL;
+    return NULL;
+}
+
+/* Room for the joined LD_PRELOAD; 0 when none has to be made. */
+static size_t room_for_preload(char *const *from) {
+    const char *own = foreign_preload(from);
+    return own ? strlen(own) + strlen(self.shim) + 2 : 0;
+}
+
+/* Fills `to` (room for all of `from` and KEPT + 1 more) with `from` and our variables. Programs whose loader can't
+ * load the shim get no LD_PRELOAD of ours. */
+static void carry_on(char **to, char *const *from, struct kept *kept, char *joined, bool without_shim) {
+    const char *own = foreign_preload(from);
+    char *preload = without_shim ? NULL : fixed.preload;
+    size_t n = 0;
+    if (own && without_shim) {
+        preload = (char *)own;
+    } else if (own) {
+        size_t length = put_text(joined, fixed.preload);
+        joined[length++] = ':';
+        strcpy(joined + length, own + 11);
+        preload = joined;
+    }
+    for (char *const *entry = from; entry && *entry; entry++) {
+        bool ours = false;
+        for (int i = 0; i < KEPT && !ours; i++) ours = is_variable(*entry, kept_names[i]);
+        if (!ours) to[n++] = *entry;
+        /* The program's own list, the shim in it, stays as it is. */
+        else if (!own && !without_shim && is_variable(*entry, "LD_PRELOAD") && (*entry)[11]) preload = *entry;
+    }
+    if (preload) to[n++] = preload;
     put_variable(kept->parent, "WFPROV_PARENT", self.forked && !log_file.begun ? self.parent : self.id);
-    to[n++] = kept->folder;
-    to[n++] = kept->shim;
-    to[n++] = kept->start;
-    to[n++] = kept->limit;
-    to[n++] = kept->parent;
-    size_t host = put_text(kept->host, "WFPROV_HOST=");
-    host += put_text(kept->host + host, self.host);
-    kept->host[host++] = ':';
-    strcpy(kept->host + host, self.boot);
-    to[n++] = kept->host;
+    char *const same[] = {fixed.folder, fixed.shim, fixed.start, fixed.limit, fixed.host, kept->parent};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) to[n++] = same[i];
     char task[TASK_SIZE];
     if (task_text(task, current_task())) {
         put_variable(kept->task, "WFPROV_TASK", task);
@@ -190,15 +221,18 @@ static bool is_of_another_recording(char *const *environment) {
 
 #define STARTING(file, argv, envp, search) \
     int reason = NO_REASON, error_before = errno; \
-    char program[PATH_MAX]; \
     struct kept kept; \
     size_t variables = count_words(envp); \
     bool watched = variables < MAX_VARIABLES && !is_of_another_recording(envp) && enter(); \
     char *carried[watched ? variables + KEPT + 1 : 1]; \
+    char joined[watched ? room_for_preload(envp) + 1 : 1]; \
     char *const *environment = envp; \
+    char *program = NULL; \
     if (watched) { \
-        if (find_program(file, search, program)) reason = reason_unwatched(program, 0); \
-        carry_on(carried, envp, &kept, reason == IS_FOREIGN); \
+        program = room_for_path(PATH_C); \
+        if (find_program(file, search, program)) \
+            reason = is_container_engine(program) ? IS_CONTAINER : reason_unwatched(program, 0); \
+        carry_on(carried, envp, &kept, joined, reason == IS_FOREIGN || reason == IS_CONTAINER); \
         environment = carried; \
     } \
     errno = error_before
@@ -206,7 +240,7 @@ static bool is_of_another_recording(char *const *environment) {
 /* Before an exec: what this image has open for writing is written down, as its descriptors may end with it. */
 static void before_exec(const char *program, char *const argv[], int reason) {
     if (reason) note_unwatched((pid_t)syscall(SYS_getpid), program, argv, reason);
-    if (in_vfork_child()) return;
+    if (in_vfork_child()) return; /* what is open there is its parent's */
     note_open_files(0);
     if (lock()) {
         trim_log();
@@ -293,6 +327,29 @@ EXPORT int execle(const char *path, const char *first, ...) {
 SPAWN(posix_spawn, false)
 SPAWN(posix_spawnp, true)
 
+/* The library starts a shell with `environ` by itself. Where the program has emptied that, ours is put there meanwhile. */
+#define SHELL(type, name, parameters, arguments) \
+    EXPORT type name parameters { \
+        REAL(name); \
+        if (!environ || foreign_preload(environ) || !getenv("WFPROV_JOURNAL")) { \
+            char **before = environ; \
+            size_t variables = count_words(environ); \
+            if (variables < MAX_VARIABLES && enter()) { \
+                struct kept kept; \
+                char *carried[variables + KEPT + 1], joined[room_for_preload(environ) + 1]; \
+                carry_on(carried, environ, &kept, joined, false); \
+                leave(); \
+                environ = carried; \
+                type result = real_##name arguments; \
+                if (environ == carried) environ = before; \
+                return result; \
+            } \
+        } \
+        return real_##name arguments; \
+    }
+SHELL(int, system, (const char *command), (command))
+SHELL(FILE *, popen, (const char *command, const char *mode), (command, mode))
+
 /* A file that is opened on behalf of a child: the library opens it by itself. */
 EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict actions, int fd,
                                             const char *restrict path, int flags, mode_t mode) {
@@ -301,10 +358,12 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict
     if (o.watched) {
         GUARDED({
             struct file_state *s = &o.before;
-            if (!o.writes && state_at(o.path, true, s) && S_ISREG(s->mode))
-                note_state("read", o.path, s, NULL, o.task, false);
-            if (o.writes && o.is_first && (!s->known || S_ISREG(s->mode)))
-                note_state("write", o.path, s, !s->known ? "create" : o.truncates ? "truncate" : "append", o.task, o.rw);
+            char *full = room_for_path(PATH_A);
+            bool known = absolute(AT_FDCWD, path, full);
+            if (known && !o.writes && state_at(full, true, s) && S_ISREG(s->mode))
+                note_state("read", full, s, NULL, o.task, false);
+            if (known && o.writes && o.is_first && (!s->known || S_ISREG(s->mode)))
+                note_state("write", full, s, !s->known ? "create" : o.truncates ? "truncate" : "append", o.task, o.rw);
         });
     }
     return real_posix_spawn_file_actions_addopen(actions, fd, path, flags, mode);
@@ -319,11 +378,11 @@ static void note_wait(pid_t pid, int status, const struct rusage *use) {
     const struct field fields[] = {
         F_NUMBER("pid", pid),
         WIFEXITED(status) ? F_NUMBER("status", WEXITSTATUS(status)) : F_NUMBER("signal", WTERMSIG(status)),
-        F_SECONDS("utime", microseconds(&use->ru_utime)),
-        F_SECONDS("stime", microseconds(&use->ru_stime)),
-        F_NUMBER("maxrss", (int64_t)use->ru_maxrss * 1024),
+        F_SECONDS("utime", use ? microseconds(&use->ru_utime) : 0),
+        F_SECONDS("stime", use ? microseconds(&use->ru_stime) : 0),
+        F_NUMBER("maxrss", use ? (int64_t)use->ru_maxrss * 1024 : 0),
     };
-    emit("wait", fields, 5);
+    emit("wait", fields, use ? 5 : 2);
 }
 
 EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage) {
@@ -343,14 +402,14 @@ EXPORT pid_t wait3(int *status, int options, struct rusage *usage) { return wait
 EXPORT pid_t wait(int *status) { return wait4(-1, status, 0, NULL); }
 
 EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options) {
-    struct rusage use;
+    REAL(waitid);
     siginfo_t own = {0};
     if (!info) info = &own;
-    int result = (int)syscall(SYS_waitid, type, id, info, options, &use);
+    int result = real_waitid(type, id, info, options);
     if (!result && info->si_pid && !(options & WNOWAIT) &&
         (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED)) {
         int status = info->si_code == CLD_EXITED ? (info->si_status & 255) << 8 : info->si_status & 127;
-        GUARDED(note_wait(info->si_pid, status, &use));
+        GUARDED(note_wait(info->si_pid, status, NULL));
     }
     return result;
 }
@@ -358,11 +417,11 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options) {
 /* Peak memory of this image alone: the usage counters also hold what the process was before exec, and the kernel's
  * own count of this image costs 13 us to ask for. */
 static int64_t peak_memory(const struct rusage *use) {
-    char text[4096], *at;
+    char *text = room_for_path(PATH_A), *at;
     if (use->ru_maxrss > self.before.ru_maxrss) return (int64_t)use->ru_maxrss * 1024;
     int fd = quiet_open("/proc/self/status", O_RDONLY, 0);
     if (fd < 0) return (int64_t)use->ru_maxrss * 1024;
-    long n = syscall(SYS_read, fd, text, sizeof text - 1);
+    long n = syscall(SYS_read, fd, text, PATH_MAX - 1);
     quiet_close(fd);
     text[n > 0 ? n : 0] = 0;
     if (!(at = strstr(text, "VmHWM:"))) return (int64_t)use->ru_maxrss * 1024;
@@ -397,7 +456,7 @@ static void note_end(int status) {
 
 static void on_exit_handler(int status, void *nothing) {
     (void)nothing;
-    GUARDED(note_end(status));
+    GUARDED(flush_streams(); note_end(status));
 }
 
 #define EXIT_AT_ONCE(name) \
@@ -414,7 +473,7 @@ EXIT_AT_ONCE(_Exit)
 
 static void note_standard_input(void) {
     struct file_state state;
-    char path[PATH_MAX];
+    char *path = room_for_path(PATH_A);
     if (in_vfork_child()) return;
     if (lseek(0, 0, SEEK_CUR) != start_of_input && state_of(0, &state) && path_of_descriptor(0, path) &&
         !is_no_data(path))
@@ -424,7 +483,7 @@ static void note_standard_input(void) {
 
 static void take_standard_streams(void) {
     struct file_state state;
-    char path[PATH_MAX];
+    char *path = room_for_path(PATH_A);
     if (state_of(0, &state) && S_ISREG(state.mode)) start_of_input = lseek(0, 0, SEEK_CUR);
     for (int fd = 1; fd <= 2; fd++) {
         if (!state_of(fd, &state) || !S_ISREG(state.mode) || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) continue;

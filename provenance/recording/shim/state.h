@@ -28,9 +28,24 @@ static struct {
 static volatile unsigned *alive;
 
 static int lock_word;
+static bool abandoned; /* the lock's owner never came back: nothing more is recorded */
+
 /* The descriptor table, the journal and all above are guarded by one lock; `busy` keeps a signal handler that
  * interrupts us, and our own calls, out. */
 static __thread bool busy;
+static __thread bool owns_lock;
+static __thread char *busy_frame; /* where on the stack we were when we became busy */
+
+/* Room for paths: a program's threads and signal handlers may have a few KiB of stack, so ours is not taken from it.
+ * Each caller that is busy has one, by turns. */
+enum { PATH_A, PATH_B, PATH_C, PATH_INNER, PATH_REST, PATH_OWN, SCRATCH_PATHS };
+struct scratch {
+    int taken;
+    char *pages;
+};
+static struct scratch scratch_pool[64];
+static __thread struct scratch *scratch;
+static __thread unsigned scratch_hint;
 
 struct thread_task {
     long id;         /* local id of the task that this thread is in; 0 when in none */
@@ -46,27 +61,84 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Enter the recorder; false when this call must pass through unrecorded. */
-static bool enter(void) {
-    if (!self.on || busy) return false;
-    busy = true;
-    if (*alive != MARK_ALIVE) child_after_fork();
-    return true;
+/* System calls straight: each further function of the C library that starts up a program costs a symbol look-up. */
+static void *map_pages(size_t size, int protection, int flags, int fd, int64_t offset) {
+    return (void *)syscall(SYS_mmap, NULL, size, protection, flags, fd, (off_t)offset);
 }
 
-static void leave(void) { busy = false; }
+static void *fresh_pages(size_t size) {
+    return map_pages(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
 
-/* Waits a bounded time: a program that jumped out of a handler while we held the lock must not hang. */
+static void unmap_pages(void *pages, size_t size) { syscall(SYS_munmap, pages, size); }
+
+static void unlock(void) {
+    owns_lock = false;
+    __atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
+}
+
+static void leave(void) {
+    busy = false;
+    if (scratch) __atomic_store_n(&scratch->taken, 0, __ATOMIC_RELEASE);
+    scratch = NULL;
+}
+
+/* A handler that interrupted us may have jumped away (siglongjmp): then the stack we were on is no more. A call from a
+ * handler that is still running comes from further down, by a signal frame at least. */
+#define LESS_THAN_A_SIGNAL_FRAME 512
+static bool jumped_away(const char *here) {
+    stack_t stack;
+    return here + LESS_THAN_A_SIGNAL_FRAME > busy_frame && !syscall(SYS_sigaltstack, NULL, &stack) &&
+           !(stack.ss_flags & SS_ONSTACK);
+}
+
+static bool take_scratch(void) {
+    for (unsigned tries = 0; tries < 64; tries++, scratch_hint++) {
+        struct scratch *s = &scratch_pool[scratch_hint % 64];
+        if (__atomic_exchange_n(&s->taken, 1, __ATOMIC_ACQUIRE)) continue;
+        if (!s->pages) {
+            void *pages = fresh_pages(SCRATCH_PATHS * PATH_MAX);
+            if (pages == MAP_FAILED) return false;
+            s->pages = pages;
+        }
+        scratch = s;
+        return true;
+    }
+    return false;
+}
+
+/* Enter the recorder; false when this call must pass through unrecorded. */
+__attribute__((noinline)) static bool enter(void) {
+    char *here = __builtin_frame_address(0);
+    if (!self.on || abandoned) return false;
+    if (busy) {
+        if (!jumped_away(here)) return false;
+        if (owns_lock) unlock();
+        leave();
+    }
+    busy = true;
+    busy_frame = here;
+    if (*alive != MARK_ALIVE) child_after_fork();
+    if (take_scratch()) return true;
+    __atomic_add_fetch(&self.lost, 1, __ATOMIC_RELAXED);
+    busy = false;
+    return false;
+}
+
+static char *room_for_path(int which) { return scratch->pages + which * PATH_MAX; }
+
+/* Waits a bounded time: a program must not hang because one of its threads was stopped, or jumped away, here. */
 static bool lock(void) {
-    for (long tries = 0; tries < 200000; tries++) {
-        if (!__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)) return true;
-        if (tries > 100) sched_yield();
+    for (int64_t tries = 0, until = 0; !abandoned; tries++) {
+        if (!__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)) return owns_lock = true;
+        if (tries < 100) continue;
+        if (!until) until = now() + 1000000000;
+        if (now() > until) abandoned = true;
+        sched_yield();
     }
     __atomic_add_fetch(&self.lost, 1, __ATOMIC_RELAXED);
     return false;
 }
-
-static void unlock(void) { __atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE); }
 
 /* A vfork child runs in its parent's memory: what it changes there is its parent's. A process that never calls vfork
  * need not ask the kernel each time. */
@@ -84,17 +156,6 @@ static bool in_vfork_child(void) { return vfork_was_called && syscall(SYS_getpid
 #else
 static bool in_vfork_child(void) { return syscall(SYS_getpid) != self.pid; }
 #endif
-
-/* System calls straight: each further function of the C library that starts up a program costs a symbol look-up. */
-static void *map_pages(size_t size, int protection, int flags, int fd, int64_t offset) {
-    return (void *)syscall(SYS_mmap, NULL, size, protection, flags, fd, (off_t)offset);
-}
-
-static void *fresh_pages(size_t size) {
-    return map_pages(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-}
-
-static void unmap_pages(void *pages, size_t size) { syscall(SYS_munmap, pages, size); }
 
 /* Texts that last: packed together, as every page that is touched at the start of a program costs 2 us. */
 static char texts[4 * PATH_MAX];

@@ -139,7 +139,9 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 /* In a child made by fork: another process, with a journal file of its own, within the task of its parent. */
 static void child_after_fork(void) {
     char task[TASK_SIZE];
-    lock_word = 0;
+    unlock();
+    abandoned = false;
+    for (int i = 0; i < 64; i++) scratch_pool[i].taken = 0;
     task_text(task, thread_task.id);
     strcpy(self.task, task);
     strcpy(self.parent, self.forked && !log_file.begun ? self.parent : self.id);
@@ -157,6 +159,7 @@ static void child_after_fork(void) {
     }
     forget_seen();
     clear_active_tasks();
+    inherit_open_files();
     make_id(self.id);
     *alive = MARK_ALIVE;
 }
@@ -232,6 +235,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     take_boot(getenv("WFPROV_HOST"));
     make_id(self.id);
     syscall(SYS_getrusage, RUSAGE_SELF, &self.before);
+    if (!make_fixed()) return;
 #ifdef __GLIBC__
     start_argv = argv;
 #else
