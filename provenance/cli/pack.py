@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from provenance.cli.sizes import Size
 from provenance.cli.text import clean
 from provenance.crate.settings import Checksums, DataMode, PackReport, PackSettings
 from provenance.journal.events import RUN_FILE
@@ -25,28 +26,7 @@ from provenance.recording.folder import record_root
 from provenance.run.info import FILE_NAME, Info, read_info
 from provenance.run.model import Run
 
-_UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SHOWN = 5  # changed or gone files that are named one by one
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg]
-    """A number of bytes, as ``500``, ``10MB`` or ``2GiB``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value).strip().upper().replace(" ", "")
-        number = text.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-        unit = _UNITS.get(text[len(number) :])
-        try:
-            size = float(number)
-        except ValueError:
-            size = -1.0
-        if unit is None or not 0 <= size < float("inf"):
-            self.fail(f"{value!r} is not a size; write it as 500, 10MB or 2GiB", param, ctx)
-        return int(size * unit)
 
 
 class _Bar:
@@ -93,7 +73,7 @@ class _Bar:
 )
 @click.option(
     "--max-file-size",
-    type=_Size(),
+    type=Size(),
     metavar="SIZE",
     help="Refer to larger data files instead of copying them, e.g. 10MB.",
 )

@@ -10,36 +10,15 @@ from typing import Any
 
 import click
 
+from provenance.cli.sizes import Size
 from provenance.errors import UsageError, WfprovError
 from provenance.recording.capabilities import TRACES
-from provenance.recording.launch import DEFAULT_SAVE_LIMIT, LaunchSettings, Outcome, launch
+from provenance.recording.folder import record_root
+from provenance.recording.launch import LaunchSettings, Outcome, launch
+from provenance.recording.limits import DEFAULT_SAVE_LIMIT
 from provenance.recording.signals import die_by
 
-_UNITS = {
-    "": 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-}
 _PACK_TO_DEFAULT = ""
-
-
-class _Size(click.ParamType[int]):
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        digits = value.strip().rstrip("BKMGibkmg ")
-        unit = value.strip()[len(digits) :].strip().upper()
-        unit = unit if unit in _UNITS else f"{unit}B"
-        if not digits.isdecimal() or unit not in _UNITS:
-            self.fail(f"{value!r} is no size; write bytes, or a number with KB, MB or GB", param, ctx)
-        return int(digits) * _UNITS[unit]
 
 
 @click.command(
@@ -63,7 +42,7 @@ class _Size(click.ParamType[int]):
 @click.option(
     "--save-limit",
     metavar="SIZE",
-    type=_Size(),
+    type=Size(),
     default=DEFAULT_SAVE_LIMIT,
     help="Files up to this size are saved before they are overwritten (default: 10 MB).",
 )
@@ -106,6 +85,14 @@ def command(  # noqa: PLR0917 - click passes them by name
         save_limit=save_limit,
     )
     outcome = launch(settings, _describe, _say)
+    try:
+        _tell(outcome, pack_to, quiet)
+    except Exception as error:  # noqa: BLE001 - the run has ended well or not; what we tell has no say in it
+        _say(f"{type(error).__name__}: {error}; this is a fault of wfprov, please report it")
+    return _end_like(outcome)
+
+
+def _tell(outcome: Outcome, pack_to: str | None, quiet: bool) -> None:
     for warning in outcome.warnings:
         _say(warning)
     if outcome.run_folder is not None and outcome.run_folder.is_dir():
@@ -113,7 +100,6 @@ def command(  # noqa: PLR0917 - click passes them by name
             _pack(outcome, pack_to, quiet)
         elif not quiet:
             _say(f"recorded in {_shown(outcome.run_folder)}; pack it with: {_pack_command(outcome)}")
-    return _end_like(outcome)
 
 
 def _describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,7 +133,7 @@ def _pack_command(outcome: Outcome) -> str:
     assert outcome.run_folder is not None
     root = outcome.run_folder.parent.parent
     arguments = ["wfprov", "pack", outcome.run_folder.name]
-    if root != Path(os.path.abspath(os.environ.get("WFPROV_DIR") or ".")):
+    if root != record_root(None, os.environ):
         arguments += ["--record-dir", str(root)]
     return shlex.join(arguments)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Callable, Iterable, List, Match, Pattern, Tuple
+from typing import AnyStr, Callable, Iterable, List, Match, Pattern, Tuple
 
 REMOVED = "[removed: name looks like a credential]"
 
@@ -21,7 +21,7 @@ _NOT_AT_THE_END = (
 _OWNED = (
     "db|database|user|usr|my|mysql|pg|sql|redis|mongo|smtp|imap|mail|ftp|http|https|proxy|login|admin|root|auth|ssh"
 )
-_NAME = re.compile(
+_NAME = (
     r"passw(?:or)?d|passwd|passphrase|passcode|credential|(?:^|_)cookies?(?:_|$)|(?:^|_)bearer(?:_|$)"
     r"|(?:^|_)pwd(?:_|$)|secrets?(?:_|$)|authorization"
     rf"|(?:^|_)(?:{_OWNED})_?pass$|^pass$|sshpass$"
@@ -32,20 +32,21 @@ _NAME = re.compile(
     r"(?:_|$)"
     r"|(?:^|_)(?<!sort_)(?<!primary_)(?<!foreign_)(?<!public_)(?<!group_)(?<!join_)(?<!merge_)(?<!cache_)(?<!by_)key$"
 )
-_HARMLESS_NAME = re.compile(
+_HARMLESS_NAME = (
     rf"(?:^|_)(?:{_NOT_AT_THE_END})$|^(?:no|without|skip)_|(?:^|_)(?:pad|eos|bos|unk|sep|cls|mask|special|max|min|num|n|"
     r"next|stop|start|first|last)_token(?:_|$)"
 )
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SORT_KEY = re.compile(r"\d{1,3}(?:\.\d{1,3})?[bdfgiMhnRrV]*(?:,\d{1,3}(?:\.\d{1,3})?[bdfgiMhnRrV]*)?\Z")
+_HUMP = r"(?<=[a-z0-9])(?=[A-Z])"
+_SORT_KEY = r"\d{1,3}(?:\.\d{1,3})?[bdfgiMhnRrV]*(?:,\d{1,3}(?:\.\d{1,3})?[bdfgiMhnRrV]*)?\Z"
 
 # A text without any of these holds nothing to hide: asked first, as almost all texts are harmless.
-_SUSPICIOUS = re.compile(
-    r"://|pass|pwd|secret|token|key|credential|auth|jwt|bearer|cookie|eyJ|AKIA|ASIA|AIza|"
-    r"gh[pousr]_|gl[a-z]{1,5}-|xox|hf_|sk-|sk_|npm_|pypi-",
-    re.I,
+_OF_NAMES = ("pass", "pwd", "secret", "token", "key", "credential", "auth", "jwt", "bearer", "cookie")
+_OF_TEXTS = (
+    *(*_OF_NAMES, "://", "eyj", "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    *("glpat-", "gloas-", "glrt-", "gldt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glsoat-"),
+    *("xox", "xapp-", "hf_", "sk-", "sk_", "npm_", "pypi-"),
 )
-_SUSPICIOUS_WORDS = re.compile(_SUSPICIOUS.pattern + r"|(?:^|\0)-(?:u|U|-user|-proxy-user)", re.I)
+_OF_COMMANDS = (*_OF_TEXTS, "\0-u", "\0--user", "\0--proxy-user")
 
 _PLACEHOLDER = r"(?![${<*%\[])"
 # What is hidden, why, and in which group of the pattern it stands.
@@ -56,12 +57,12 @@ _FORMS: Tuple[Tuple[str, str], ...] = (
     ),
     (
         "password in an address",
-        rf"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@'\"{{}}$<>]*:{_PLACEHOLDER}([^\s/?#'\"<>{{}}$]+)@",
+        rf"[A-Za-z][A-Za-z0-9+.-]{{0,30}}://[^\s/?#:@'\"{{}}$<>]*:{_PLACEHOLDER}([^\s/?#'\"<>{{}}$]+)@",
     ),
     # Passwords with a slash in them are not allowed in addresses, and occur.
     (
         "password in an address",
-        rf"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@'\"{{}}$<>]+:(?!\d+/){_PLACEHOLDER}([^\s'\"<>{{}}$@]+)@",
+        rf"[A-Za-z][A-Za-z0-9+.-]{{0,30}}://[^\s/?#:@'\"{{}}$<>]+:(?!\d+/){_PLACEHOLDER}([^\s'\"<>{{}}$@]+)@",
     ),
     ("token in an address", r"https?://([\w-]{20,})@"),
     (
@@ -89,7 +90,7 @@ _FORMS: Tuple[Tuple[str, str], ...] = (
 )
 # A literal text that is given to such a name, in the source code of any language.
 _LITERAL = (
-    r"(?i)[\w.-]*(?:passw(?:or)?d|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential)[\w.-]*[\"']?\]?"
+    r"(?i)(?:passw(?:or)?d|passwd|passphrase|secret|token|api_?key|access_?key|private_?key|credential)[\w.-]{0,40}[\"']?\]?"
     r"\s*(?::\s*str\s*)?(?:[:=]|=>|<-)\s*[rbu]?[\"'](?=[^\"'\s]*[0-9])(?=[^\"'\s]*[A-Za-z])([^\"'\s${}<>\[]{6,})[\"']"
 )
 # The same without quotes, as files of settings have it, alone on its line.
@@ -98,54 +99,50 @@ _SETTING = (
     r"\s*[=:]\s*"
     r"(?=[^\"'\s]*[0-9])(?=[^\"'\s]*[A-Za-z])([^\"'\s${}<>\[\]().,;]{6,})[ \t]*\r?$"
 )
-_ASSIGNED = r"(?<![\w.-])((?:--?)?[A-Za-z_][\w.-]*)(=|[ \t]+)(\"[^\"]*\"|'[^']*'|[^\s'\";&|)]+)"
-_HEADER = r"\A([A-Za-z][A-Za-z0-9-]*):[ \t]+(\S.*)\Z"
+_ASSIGNED = r"(?<![\w.-])((?:--?)?[A-Za-z_][\w.-]*=|--[A-Za-z][\w.-]*[ \t]+)(\"[^\"]*\"|'[^']*'|[^\s'\";&|)]+)"
+_HEADER = r"(?s)\A([A-Za-z][A-Za-z0-9-]*):[ \t]+(\S.*)\Z"
 
-_PRIVATE_NAME = re.compile(
-    r"(?:"
+_PRIVATE_NAME = (
+    r"(?i)(?:"
     r"\.env(?:\..+)?|.+\.env|\.envrc|[._]netrc|\.pypirc|\.pgpass|\.my\.cnf|\.mylogin\.cnf|\.git-credentials|\.npmrc"
     r"|\.yarnrc|\.dockercfg|\.htpasswd|\.s3cfg|\.boto|\.vault-token|kubeconfig(?:\..+)?|.+\.kubeconfig"
     r"|id_(?:rsa|dsa|ecdsa|ed25519|xmss)(?:_sk)?(?:[._-].*)?"
     r"|.+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk|agekey)"
-    r"|(?:.*[._-])?(?:credentials?|secrets?|passwords?|passwd)(?:[._-].*)?"
+    r"|(?:.*[._-])?(?:credentials?|secrets?|passwords?|passwd)(?:[._-](?:prod|production|dev|staging|test|local))?"
     r"(?:\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|properties|env|sh|enc|gpg|bak))?"
     r"|(?:.*[._-])?token(?:\.(?:txt|json|ya?ml))?|client_secret.*\.json|service[_-]?account.*\.json"
-    r")",
-    re.I,
+    r")"
 )
-_PUBLIC_NAME = re.compile(
-    r".+\.pub|(?:.*[._-])?env\.(?:example|sample|template|dist)|.+[._-](?:example|template)", re.I
-)
+_PUBLIC_NAME = r"(?i).+\.pub|(?:.*[._-])?env\.(?:example|sample|template|dist)|.+[._-](?:example|template)"
 _PRIVATE_PLACES = (".aws/credentials", ".docker/config.json", ".kube/config", ".config/gh/hosts.yml", ".ssh/identity")
 # By these names it is code; what it holds is looked at instead.
-_CODE = re.compile(
-    r".+\.(?:py[xdi]?|ipynb|r|jl|c|h|cc|cpp|hpp|java|js|ts|go|rs|rb|pl|md|rst|html|f90|cu|m|scala)", re.I
-)
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-|\"private_key\"\s*:")
+_CODE = r"(?i).+\.(?:py[xdi]?|ipynb|r|jl|c|h|cc|cpp|hpp|java|js|ts|go|rs|rb|pl|md|rst|html|f90|cu|m|scala)"
+_PRIVATE_KEY = rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-|\"private_key\"\s*:"
 
 # Programs whose -u or --user is no `user:password`.
 _OTHER_USERS = frozenset(["rsync", "cp", "mv", "scp", "sort", "docker", "podman", "git", "tar", "zip", "chown", "sudo"])
-_USER = re.compile(r"(-u|-U|--user|--proxy-user)(=?)([^\s:/@=]+):(?!//)([^:].*)\Z", re.S)
-_OPTION = re.compile(r"(--?[A-Za-z][\w.-]*)(?:=(.*))?\Z", re.S)
-_TAKES_PROGRAM = re.compile(r"-[a-z]*[ce]\Z|--(?:eval|command|wrap)\Z")  # sh -c, perl -e, sbatch --wrap
-_VARIABLE = re.compile(r"([A-Za-z_][\w.-]*)=(.+)\Z", re.S)
+_USER = r"(?s)(-u|-U|--user|--proxy-user)(=?)([^\s:/@=]+):(?!//)([^:].*)\Z"
+_OPTION = r"(?s)(--?[A-Za-z][\w.-]*)(?:=(.*))?\Z"
+_TAKES_PROGRAM = r"-[a-z]*[ce]\Z|--(?:eval|command|wrap)\Z"  # sh -c, perl -e, sbatch --wrap
+_VARIABLE = r"(?s)([A-Za-z_][\w.-]*)=(.+)\Z"
 
 
+@lru_cache(maxsize=4096)  # a program has few names and asks for them at each call
 def looks_like_credential(name: str) -> bool:
     """Return whether a value of this name may be a password, a token or a key, and must not be written.
 
     >>> [looks_like_credential(name) for name in ("API_TOKEN", "dbPassword", "ssh-key", "n_tokens", "KEYBOARD", "PWD")]
     [True, True, True, False, False, False]
     """
-    if name in ("PWD", "OLDPWD"):  # the working folder
+    if name in ("PWD", "OLDPWD") or not _has_any(_OF_NAMES, name):  # the first two are working folders
         return False
-    plain = _HUMP.sub("_", name).lower().replace("-", "_").replace(".", "_")
-    return _NAME.search(plain) is not None and _HARMLESS_NAME.search(plain) is None
+    plain = _compiled(_HUMP).sub("_", name).lower().replace("-", "_").replace(".", "_")
+    return _compiled(_NAME).search(plain) is not None and _compiled(_HARMLESS_NAME).search(plain) is None
 
 
 def holds_credential(text: str) -> bool:
     """Return whether a text holds what is unmistakably a password, token or private key; code is looked at as well."""
-    if _SUSPICIOUS.search(text) is None:
+    if not _has_any(_OF_TEXTS, text):
         return False
     return any(pattern.search(text) for pattern in (*(form for _, form in _forms()), _compiled(_LITERAL)))
 
@@ -161,7 +158,7 @@ def hide(text: str) -> str:
     >>> hide("postgresql://ada:pw4@db/census")
     'postgresql://ada:[removed: password in an address]@db/census'
     """
-    if _SUSPICIOUS.search(text) is None:
+    if not _has_any(_OF_TEXTS, text):
         return text
     for reason, pattern in _forms():
         text = pattern.sub(_marked(reason), text)
@@ -179,11 +176,11 @@ def hide_in_command(words: Iterable[str]) -> List[str]:
     hides, also within a word that is a program itself (``sh -c '...'``).
     """
     shown = list(words)
-    if _SUSPICIOUS_WORDS.search("\0".join(shown)) is None:
+    if not _has_any(_OF_COMMANDS, "\0".join(shown)):
         return shown
     has_login = not any(word.rpartition("/")[2] in _OTHER_USERS for word in shown[:3])
     for index, word in enumerate(shown):
-        option = _OPTION.match(word)
+        option = _compiled(_OPTION).match(word)
         if option and looks_like_credential(option.group(1).lstrip("-")):
             name, value = option.group(1), option.group(2)
             following = shown[index + 1] if index + 1 < len(shown) else None
@@ -192,13 +189,15 @@ def hide_in_command(words: Iterable[str]) -> List[str]:
             elif following is not None and not _is_option(following):
                 shown[index + 1] = _hidden_value(name, following)
         elif has_login and word in ("-u", "-U", "--user", "--proxy-user") and index + 1 < len(shown):
-            login = _USER.match(f"{word}={shown[index + 1]}")
+            login = _compiled(_USER).match(f"{word}={shown[index + 1]}")
             if login and not _is_pair_of_numbers(login):
                 shown[index + 1] = f"{login.group(3)}:[removed: password]"
-        elif has_login and (login := _USER.match(word)) and not _is_pair_of_numbers(login):
+        elif has_login and (login := _compiled(_USER).match(word)) and not _is_pair_of_numbers(login):
             shown[index] = f"{login.group(1)}{login.group(2)}{login.group(3)}:[removed: password]"
         else:
-            shown[index] = _hidden_word(word, index > 0 and _TAKES_PROGRAM.match(shown[index - 1]) is not None)
+            shown[index] = _hidden_word(
+                word, index > 0 and _compiled(_TAKES_PROGRAM).match(shown[index - 1]) is not None
+            )
     return shown
 
 
@@ -207,38 +206,42 @@ def is_private_name(path: str) -> bool:
     name = path.rpartition("/")[2]
     if any(path.endswith("/" + place) or path == place for place in _PRIVATE_PLACES):
         return True
-    if _PUBLIC_NAME.fullmatch(name) or _CODE.fullmatch(name):
+    if _compiled(_PUBLIC_NAME).fullmatch(name) or _compiled(_CODE).fullmatch(name):
         return False
-    return _PRIVATE_NAME.fullmatch(name) is not None
+    return _compiled(_PRIVATE_NAME).fullmatch(name) is not None
 
 
 def holds_private_key(head: bytes) -> bool:
     """Return whether the beginning of a file has that of a private key."""
-    return _PRIVATE_KEY.search(head) is not None
+    return _compiled(_PRIVATE_KEY).search(head) is not None
+
+
+def _has_any(marks: Iterable[str], text: str) -> bool:
+    lowered = text.lower()
+    return any(mark in lowered for mark in marks)
 
 
 def _hidden_word(word: str, is_program: bool) -> str:
-    variable = _VARIABLE.match(word)
+    variable = _compiled(_VARIABLE).match(word)
     if variable and looks_like_credential(variable.group(1)) and not is_program:
         return f"{variable.group(1)}={_hidden_value(*variable.groups())}"
-    if any(map(str.isspace, word)) and _SUSPICIOUS.search(word):
+    if any(map(str.isspace, word)) and _has_any(_OF_TEXTS, word):
         word = _compiled(_ASSIGNED).sub(_hidden_assignment, word)
     return hide(word)
 
 
 def _hidden_assignment(match: Match[str]) -> str:
-    name, between, value = match.groups()
-    plain = name.lstrip("-")
-    is_given = between == "=" or name.startswith("--")
-    if not is_given or plain == "key" or not looks_like_credential(plain) or value.lstrip("\"'").startswith(("$", "-")):
+    given, value = match.groups()
+    name = given.lstrip("-").rstrip("= \t")
+    if name == "key" or not looks_like_credential(name) or value.lstrip("\"'").startswith(("$", "-", "[removed:")):
         return match.group(0)
-    return f"{name}{between}{REMOVED}" if "[removed:" not in value else match.group(0)
+    return given + REMOVED
 
 
 def _hidden_value(name: str, value: str) -> str:
     if value.startswith("[removed:") or not value:
         return value
-    is_column = name.lstrip("-").lower() == "key" and _SORT_KEY.match(value)
+    is_column = name.lstrip("-").lower() == "key" and _compiled(_SORT_KEY).match(value)
     return value if is_column else REMOVED
 
 
@@ -268,5 +271,5 @@ def _forms() -> Tuple[Tuple[str, Pattern[str]], ...]:
 
 
 @lru_cache(maxsize=None)
-def _compiled(pattern: str) -> Pattern[str]:
-    return re.compile(pattern, re.S) if "\\A" in pattern else re.compile(pattern)
+def _compiled(pattern: AnyStr) -> Pattern[AnyStr]:
+    return re.compile(pattern)

@@ -14,20 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Type, Union
 
-import provenance
 from provenance.errors import UsageError
-from provenance.journal.events import ENV_JOURNAL, FORMAT_VERSION, RUN_FILE
+from provenance.journal.events import ENV_JOURNAL, RUN_FILE
 from provenance.journal.writer import JournalWriter, LineFile, command_line, encode
 from provenance.recording import capabilities, folder, tasks, watch
 from provenance.recording.calls import Recorder
 from provenance.recording.channel import WriterChannel
 from provenance.recording.hook import watch_files
+from provenance.recording.limits import DEFAULT_SAVE_LIMIT, DESCRIBE_SECONDS
+from provenance.recording.run_event import run_event
 from provenance.recording.streams import stream
 from provenance.recording.surroundings import Describing
 from provenance.recording.values import error_text
-
-_SAVE_LIMIT = 10_000_000  # bytes; larger files are not saved before they are overwritten
-_DESCRIBE_SECONDS = 10.0  # how long the end of a short block may be held up by the description of the surroundings
 
 
 class record:  # noqa: N801 - read as a verb: `with provenance.record():`
@@ -108,24 +106,14 @@ class _Recording:
         shim, _ = capabilities.find_shim()
         self._command = command_line()
         self._cwd = os.getcwd()
-        event: Dict[str, Any] = {
-            "e": "run",
-            "v": FORMAT_VERSION,
-            "id": run_id,
-            "t": self._start,
-            "command": self._command,
-            "cwd": self._cwd,
-            "user": _user(),
-            "host": os.uname().nodename,
-            "pid": self._pid,
-            "version": provenance.__version__,
-            "trace": "audit",
-            "save_limit": _SAVE_LIMIT,
-            "python": True,
-            "stdout": stream(1),
-            "stderr": stream(2),
-        }
-        event.update({key: value for key, value in (("name", name), ("info", info)) if value})
+        event = run_event(
+            *(run_id, self._start, self._command, self._cwd),
+            trace="audit",
+            save_limit=DEFAULT_SAVE_LIMIT,
+            name=name,
+            info=info,
+        )
+        event["python"] = True
         if not self._file.append(encode(event)):
             raise OSError(f"{self.folder} can't be written")
         self._describing = self._describe(dict(os.environ))
@@ -153,8 +141,8 @@ class _Recording:
         event: Dict[str, Any] = {"e": "end", "t": time.time_ns(), "status": status, **used}
         event.update(stdout=stream(1), stderr=stream(2))
         self._file.append(encode(event))
-        if self._describing is not None and not self._describing.wait(_DESCRIBE_SECONDS):
-            self._gap(f"not described within {_DESCRIBE_SECONDS:g} s of the end")
+        if self._describing is not None and not self._describing.wait(DESCRIBE_SECONDS):
+            self._gap(f"not described within {DESCRIBE_SECONDS:g} s of the end")
         self._file.close()
 
     def _describe(self, environment: Dict[str, str]) -> Optional[Describing]:
@@ -175,7 +163,7 @@ _CHANGED_BY_USERS = ("LD_PRELOAD", "PYTHONPATH")
 def _switch_on_for_children(run_folder: Path, shim: str, start: int) -> Dict[str, Any]:
     """Put the recording into our environment; returns name -> (value before, value now)."""
     trace = capabilities.Trace("preload", shim) if shim else capabilities.Trace("audit")
-    plan = watch.plan((), os.environ, trace, str(run_folder), start=start, save_limit=_SAVE_LIMIT)
+    plan = watch.plan((), os.environ, trace, str(run_folder), start=start, save_limit=DEFAULT_SAVE_LIMIT)
     wanted = plan.environment
     changed = {}
     for name in set(wanted) | set(os.environ):
@@ -201,15 +189,6 @@ def _make_folder(root: Optional[str], run_id: str) -> Path:
         except OSError as failure:
             failures.append(failure)
     raise OSError(folder.explain(failures))
-
-
-def _user() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # no entry, as in many containers
-        return str(os.getuid())
 
 
 def _usage() -> Dict[str, float]:

@@ -15,10 +15,11 @@ from time import time_ns
 from types import CodeType
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from provenance.journal.credentials import looks_like_credential
 from provenance.recording import values
 from provenance.recording.channel import Channel
 from provenance.recording.dataflow import PLAIN, Results
-from provenance.recording.values import fragment, looks_like_credential, quoted, removed
+from provenance.recording.values import fragment, quoted, removed
 
 _MOST_EXTRA = 50  # elements of *args and **kwargs that are written one by one
 _RETURNED = ',"value":{"name":"return",'

@@ -25,6 +25,7 @@ from provenance.recording.launch import LaunchSettings, launch
 
 _LITTLE_SPACE = 100_000_000  # bytes
 _PROBE = "probe.txt"
+_INSTALL_COMPILER = "install a C compiler, such as gcc"
 WAYS = ("preload", "strace", "audit")
 
 
@@ -68,7 +69,7 @@ def _preload() -> Finding:
     follows = "runs are watched with strace or Python's audit hook instead"
     shim, why_not = capabilities.find_shim()
     if not shim:
-        mend = "install a C compiler, then: pip install --force-reinstall --no-deps --no-binary wfprov wfprov"
+        mend = f"{_INSTALL_COMPILER}, then build it in the checkout of wfprov: pip install . (or: make demo)"
         return Finding("preload", False, why_not, follows, mend)
     failure = _failure("preload", ("sh", "-c", f"cat {_PROBE} > copy.txt"))
     if failure:
@@ -110,7 +111,7 @@ def _compiler() -> Finding:
         path = shutil.which(name)
         if path:
             return Finding("compiler", True, path)
-    return Finding("compiler", False, "none found", "the shim can't be built here", "install gcc or clang")
+    return Finding("compiler", False, "none found", "the shim can't be built here", _INSTALL_COMPILER)
 
 
 def _git() -> Finding:

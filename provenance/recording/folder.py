@@ -6,6 +6,7 @@ could be made.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -29,7 +30,10 @@ def new_run_id(start: int) -> str:
 
 def record_root(chosen: Optional[str], environment: Mapping[str, str]) -> Path:
     """Return what is to hold ``.wfprov``: `chosen`, ``$WFPROV_DIR``, or the working folder."""
-    return Path(os.path.abspath(chosen or environment.get(ENV_RECORD_ROOT) or "."))
+    try:
+        return Path(os.path.abspath(chosen or environment.get(ENV_RECORD_ROOT) or "."))
+    except FileNotFoundError:  # the working folder was deleted: nothing can be made there, which sends us elsewhere
+        return Path("/proc/self/cwd")
 
 
 def fallback_roots(environment: Mapping[str, str]) -> Iterator[Path]:
@@ -48,12 +52,12 @@ def make_run_folder(root: Path, run_id: str) -> Path:
     Raises
     ------
     OSError
-        When it can't be made, or when `root` is a folder in a shared place that belongs to somebody
-        else.
+        When it can't be made, when `root` is a folder in a shared place that belongs to somebody
+        else, or when ``.wfprov`` is a link or not the user's own.
     """
     records = root / RECORDS
     _make_root(root)
-    records.mkdir(exist_ok=True)
+    _make_records(records)
     _keep_out_of_git(records)
     folder = records / run_id
     folder.mkdir(mode=0o700)
@@ -69,7 +73,22 @@ def _make_root(root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     around = root.parent.stat()
     if around.st_mode & stat.S_ISVTX and around.st_mode & stat.S_IWOTH and root.lstat().st_uid != os.getuid():
-        raise PermissionError(1, "belongs to another user, in a folder that everybody can write", str(root))
+        raise PermissionError(errno.EPERM, "belongs to another user, in a folder that everybody can write", str(root))
+
+
+def _make_records(records: Path) -> None:
+    """Make the folder of all records; whoever owns it could read, move and replace them."""
+    try:
+        records.mkdir(mode=0o700)
+    except FileExistsError:
+        found = records.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            what = "is a link, where records are not put" if stat.S_ISLNK(found.st_mode) else "is no folder"
+            raise NotADirectoryError(errno.ENOTDIR, what, str(records)) from None
+        if found.st_uid != os.getuid():
+            raise PermissionError(errno.EPERM, "belongs to another user", str(records)) from None
+        if found.st_mode & 0o077:
+            records.chmod(0o700)
 
 
 def _keep_out_of_git(records: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 import resource
 import threading
 import time
@@ -18,17 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-import provenance
 from provenance.errors import LaunchError
-from provenance.journal.events import ENV_JOURNAL, FORMAT_VERSION, RUN_FILE, Event
+from provenance.journal.events import ENV_JOURNAL, RUN_FILE, Event
 from provenance.journal.writer import LineFile, encode
 from provenance.recording import capabilities, folder, signals, watch
 from provenance.recording.capabilities import Trace
+from provenance.recording.limits import DEFAULT_SAVE_LIMIT, DESCRIBE_SECONDS
+from provenance.recording.run_event import run_event
 from provenance.recording.streams import stream
 
-DEFAULT_SAVE_LIMIT = 10_000_000  # bytes
-# How long the end of a short command may be held up by the description of its surroundings.
-DESCRIBE_SECONDS = 10.0
 # The tracer writes its last line a moment after the command's end.
 _STRACE_SECONDS = 1.0
 
@@ -126,13 +123,11 @@ def launch(settings: LaunchSettings, describe: Optional[Describe] = None, say: S
         except LaunchError:
             if recording is not None:
                 recording.discard()
-            plan.clean()
             raise
         _fill_standard_descriptors()
         if recording is not None and describe is not None:
             recording.describe(describe)
         status, usage = signals.await_end(pid)
-        plan.clean()
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         if recording is None:
@@ -172,7 +167,14 @@ class _Recording:
                 failures.append(failure)
                 continue
             recording = cls(run_folder, settings.command, cwd)
-            if recording._write(_run_event(settings, trace, run_id, start, cwd)):
+            event = run_event(
+                *(run_id, start, settings.command, cwd),
+                trace=trace.name,
+                save_limit=settings.save_limit,
+                name=settings.name,
+                info=settings.info,
+            )
+            if recording._write(event):
                 if failures:
                     say(f"the record goes to {run_folder}: {folder.explain(failures)}")
                 return recording
@@ -184,8 +186,9 @@ class _Recording:
     def discard(self) -> None:
         """Take the record away: nothing was run."""
         self._file.close()
-        with suppress(OSError):  # it was never written
-            (self.folder / RUN_FILE).unlink()
+        for name in (RUN_FILE, watch.LINK):
+            with suppress(OSError):  # it was never made
+                (self.folder / name).unlink()
         try:
             self.folder.rmdir()
         except OSError as error:
@@ -252,7 +255,7 @@ class _Recording:
         if not os.path.isabs(outer) or outer == str(self.folder):
             return
         for path in sorted(self.folder.rglob("*")):
-            if path.name == RUN_FILE or path.suffix == ".count" or not path.is_file():
+            if path.name == RUN_FILE or path.suffix == ".count" or path.is_symlink() or not path.is_file():
                 continue
             target = Path(outer) / path.relative_to(self.folder)
             if path.parent == self.folder:  # both recordings have a file of this host
@@ -265,37 +268,6 @@ class _Recording:
                     self._gap(str(path), f"not handed to the recording around this one: {error.strerror}")
 
 
-def _run_event(settings: LaunchSettings, trace: Trace, run_id: str, start: int, cwd: str) -> Event:
-    event: Event = {
-        "e": "run",
-        "v": FORMAT_VERSION,
-        "id": run_id,
-        "t": start,
-        "command": list(settings.command),
-        "cwd": cwd,
-        "user": _user(),
-        "host": os.uname().nodename,
-        "pid": os.getpid(),
-        "version": provenance.__version__,
-        "trace": trace.name,
-        "save_limit": settings.save_limit,
-        "stdout": stream(1),
-        "stderr": stream(2),
-    }
-    if settings.name:
-        event["name"] = settings.name
-    if settings.info:
-        event["info"] = os.path.abspath(settings.info)
-    return event
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # no entry, as in many containers
-        return str(os.getuid())
-
-
 def _working_folder() -> str:
     try:
         return os.getcwd()
@@ -306,6 +278,8 @@ def _working_folder() -> str:
 def _start(command: Sequence[str], plan: watch.Plan, trace: Trace, mask: Iterable[int]) -> int:
     """Start what was planned, in our group, with the signals as they were; return its id."""
     program = plan.command[0]
+    if not program:
+        raise _not_started(program, OSError(errno.ENOENT, os.strerror(errno.ENOENT)))
     if trace.name == "strace" and plan.command != tuple(command):
         # Strace itself would start and then complain: find out before, as the kernel does.
         found = capabilities.find_program(command[0], os.environ)

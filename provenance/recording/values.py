@@ -14,6 +14,8 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from provenance.journal.credentials import REMOVED, looks_like_credential
+
 try:
     from _json import encode_basestring_ascii as _quoted  # the C encoder, without json's 7 ms of import
 except ImportError:  # an interpreter without it
@@ -21,7 +23,6 @@ except ImportError:  # an interpreter without it
 
 quoted: Callable[[str], str] = _quoted
 
-REMOVED = "[removed: name looks like a credential]"
 DEFAULT_LIMIT = 1500  # characters of a value
 
 _MOST_ELEMENTS = 1000  # containers above it get a summary of their first elements
@@ -33,14 +34,6 @@ _SLOW_REPR = 2_000_000  # ns; a type whose repr took longer is not asked again
 _LONGEST_INTEGER = 1024  # bits; Python refuses to write the largest as text
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 255  # characters of a name in a folder
-
-# Words in a name. Plurals of the last two are collections more often than credentials (tokens of a text, keys
-# of a map).
-_CREDENTIAL = re.compile(
-    r"(?:^|_)(?:pass(?:word|wd|phrase|code)s?|pwd|secrets?|credentials?|token|apikeys?|key|"
-    r"(?:api|access|auth|private|secret|ssh)_?(?:key|token)s?|bearer|cookies?|authorization)(?:_|$)"
-)
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # Distributions whose objects are described by their shape.
 _ARRAY_ROOTS = frozenset(
@@ -62,11 +55,6 @@ _ARRAY_ROOTS = frozenset(
         "h5py",
     ]
 )
-
-
-def looks_like_credential(name: str) -> bool:
-    """Return whether a value of this name may be a password, a token or a key, and must not be written."""
-    return _CREDENTIAL.search(_HUMP.sub("_", name).lower().replace("-", "_")) is not None
 
 
 def removed() -> str:

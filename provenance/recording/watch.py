@@ -6,8 +6,11 @@ a :class:`Plan` of what to start.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
+import zlib
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -30,25 +33,15 @@ STRACE_CALLS = (
 # Profilers, timers and language run times send these by the thousand.
 _STRACE_SIGNALS = "!SIGPROF,SIGVTALRM,SIGALRM,SIGURG"
 
+LINK = "shim.so"  # in the run folder, to a shim whose own path can't be preloaded
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start, and what to take away afterwards."""
+    """What to start."""
 
     command: Tuple[str, ...]
     environment: Dict[str, str]
-    temporary: Optional[str] = None
-
-    def clean(self) -> None:
-        """Remove the link to the shim, if one was needed."""
-        if self.temporary is None:
-            return
-        try:
-            for name in os.listdir(self.temporary):
-                os.unlink(os.path.join(self.temporary, name))
-            os.rmdir(self.temporary)
-        except OSError:  # the system clears its temporary folder
-            return
 
 
 def unwatched(command: Sequence[str], environment: Mapping[str, str]) -> Plan:
@@ -81,13 +74,16 @@ def plan(
     inherited[ENV_START] = str(start)
     inherited[ENV_SAVE_LIMIT] = str(save_limit)
     if trace.name == "preload":
-        shim, temporary = _loadable(trace.tool)
+        try:
+            shim = _loadable(trace.tool, run_folder)
+        except OSError:  # the command runs in any case; that it was not watched becomes a gap
+            return Plan(tuple(command), inherited)
         inherited[ENV_SHIM] = shim
         inherited[ENV_PARENT] = ""  # the shim puts its own id in this place
         inherited["LD_PRELOAD"] = _joined(shim, inherited.get("LD_PRELOAD", ""))
         # Programs built with AddressSanitizer refuse to start behind another library unless told.
         inherited["ASAN_OPTIONS"] = _joined("verify_asan_link_order=0", inherited.get("ASAN_OPTIONS", ""))
-        return Plan(tuple(command), inherited, temporary)
+        return Plan(tuple(command), inherited)
     if trace.name == "strace":
         return Plan((*_strace(trace.tool, run_folder), *command), inherited)
     inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [str(AUDIT_FOLDER), inherited.get("PYTHONPATH", "")]))
@@ -148,15 +144,47 @@ def _joined(shim: str, preloaded: str) -> str:
     return f"{preloaded}:{shim}" if preloaded else shim
 
 
-def _loadable(shim: str) -> Tuple[str, Optional[str]]:
-    """Return a path of the shim that LD_PRELOAD can hold, and the folder made for it, if any."""
-    if not set(shim) & set(" :\t\n$"):
-        return shim, None
-    folder = tempfile.mkdtemp(prefix="wfprov-", dir=None if _holds(tempfile.gettempdir()) else "/tmp")
-    link = os.path.join(folder, "shim.so")
-    os.symlink(shim, link)
-    return link, folder
+def _loadable(shim: str, run_folder: str) -> str:
+    """Return a path of the shim that LD_PRELOAD can hold.
+
+    A link, where one is needed, stays: processes that go on behind the command have it in their environment.
+    """
+    if _can_stand_in_a_list(shim):
+        return shim
+    if _can_stand_in_a_list(run_folder):
+        link = os.path.join(run_folder, LINK)
+        try:
+            if not os.path.islink(link):
+                os.symlink(shim, link)
+            if os.readlink(link) == shim:
+                return link
+        except OSError:  # a file system without links
+            return _lasting_link(shim)
+    return _lasting_link(shim)
 
 
-def _holds(folder: str) -> bool:
-    return not set(folder) & set(" :\t\n$")
+def _lasting_link(shim: str) -> str:
+    """Return the one link to this shim in a folder of the user's own; later runs find it there."""
+    temporary = tempfile.gettempdir() if _can_stand_in_a_list(tempfile.gettempdir()) else "/tmp"
+    name = f"{zlib.crc32(os.fsencode(shim)):08x}.so"
+    for folder in (os.path.join(temporary, f"wfprov-shim-{os.getuid()}"), ""):
+        try:
+            if folder:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+            else:
+                folder = tempfile.mkdtemp(prefix="wfprov-shim-", dir=temporary)  # noqa: PLW2901 - a stranger's was there
+            found = os.lstat(folder)
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+                continue
+            link = os.path.join(folder, name)
+            if not os.path.islink(link):
+                os.symlink(shim, link)
+            if os.readlink(link) == shim:
+                return link
+        except FileExistsError:  # no folder, or another run was faster
+            continue
+    raise FileExistsError(errno.EEXIST, "another link stands in the place of the shim's", temporary)
+
+
+def _can_stand_in_a_list(path: str) -> bool:
+    return not set(path) & set(" :\t\n$")

@@ -123,6 +123,9 @@ class _Collector:
     def close(self) -> None:
         recorded = self.recorded
         self._give_to_children()
+        for image in recorded.images.values():
+            if not image.exe and not image.argv and image.how == "exec":
+                recorded.gaps.append(Gap(f"the start of process {image.pid} on {image.host}", "its event was lost"))
         if recorded.calls and self.by_threads:
             from provenance.run import threads
 
@@ -145,7 +148,6 @@ class _Collector:
         time = event.get("t")
         if not pid.isdecimal() or not isinstance(time, int):
             return None
-        self.recorded.gaps.append(Gap(f"the start of process {pid} on {host}", "its event was lost"))
         image = Image(name, int(pid), time, "exec", "", (), "/", host, None, None, last=time)
         return self.recorded.images.setdefault(name, image)
 

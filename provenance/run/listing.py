@@ -134,7 +134,7 @@ def _summary(folder: Path) -> RunSummary:
 
 def _name_of(command: tuple[str, ...]) -> str:
     """Return the script of a command as far as the command alone tells, else its program."""
-    for word in command[1:3]:
+    for word in command[1:3] if "-c" not in command[1:2] else ():
         if "." in word and not word.startswith("-"):
             return word.rstrip("/").rpartition("/")[2]
     return command[0].rpartition("/")[2] if command else ""

@@ -251,8 +251,8 @@ class Processes:
         top, ending = self.top, recorded.ending
         if top is None or ending is None or top.status is not None or top.signal is not None:
             return
-        if self.was_replaced(top.image):
-            return
+        if self.was_replaced(top.image) or top.image.ppid != recorded.header.get("pid"):
+            return  # the command itself was not seen: this is one that it started
         status, signal, end = ending.get("status"), ending.get("signal"), ending.get("t")
         top.status = status if isinstance(status, int) else None
         top.signal = top.image.signal = signal if isinstance(signal, int) else None

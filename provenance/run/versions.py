@@ -45,6 +45,7 @@ class Versions:
         self._done: list[Version] = []  # whose path has gone
         self._hard: dict[str, str] = {}  # further names of one file -> the name that it is kept under
         self._hard_names: dict[str, list[str]] = {}
+        self._deleted: set[str] = set()
         # Opened with the old content in place, and not yet known to be changed.
         self._pending: dict[str, dict[Actor, tuple[Access, Version]]] = {}
 
@@ -98,9 +99,10 @@ class Versions:
         if path in self._hard:
             self.link(self._hard.pop(path), to)
             return
-        self._hard.pop(to, None)
-        if over is not None:
-            self._first(to, over, access.time)
+        if self._hard.pop(to, None) is None:
+            if over is not None:
+                self._first(to, over, access.time)
+            self._goes_on_elsewhere(to)
         self._promote(actor, path)
         versions = self._at.get(path)
         if versions is None:
@@ -254,6 +256,8 @@ class Versions:
     def _close(self, access: Access, actor: Actor, path: str) -> None:
         state = access.state
         versions = self._at.get(path)
+        if not versions and path in self._deleted:
+            return  # deleted while it was open: nothing stands there
         opening = self._pending.get(path, {}).get(actor)
         if opening is not None:
             if state is not None and (state == opening[0].state or (versions and state == versions[-1].state)):
@@ -278,13 +282,17 @@ class Versions:
         version.state, version.is_closed = state, True
 
     def _delete(self, path: str) -> None:
+        self._deleted.add(path)
+        if not self._goes_on_elsewhere(path) and (versions := self._at.get(path)):
+            self._retire(path, versions)
+
+    def _goes_on_elsewhere(self, path: str) -> bool:
+        """A name is taken from its file: what stood there stays under another name, if there is one."""
         others = [name for name in self._hard_names.pop(path, ()) if self._hard.get(name) == path]
         versions = self._at.get(path)
         if not others:
-            if versions:
-                self._retire(path, versions)
-            return
-        kept, *further = others  # another name of the file remains
+            return False
+        kept, *further = others
         del self._hard[kept]
         for name in further:
             self.link(kept, name)
@@ -293,6 +301,7 @@ class Versions:
             for version in versions:
                 version.path = kept
             self._at[kept] = versions
+        return True
 
     def forget_name(self, path: str) -> bool:
         """Take away one of several names of a file; False when `path` is no further name."""

@@ -137,13 +137,16 @@ def test_remotes_lose_their_credentials(url: str, clean: str) -> None:
 
 
 def test_the_interpreter_of_the_command_is_asked(tmp_path: Path) -> None:
+    # The first line of a script can't hold a blank, the path of the interpreter here may.
+    python3 = sys.executable if " " not in sys.executable else shutil.which("python3", path=os.defpath)
     script = tmp_path / "tool"
-    script.write_text(f"#!{sys.executable} -u\nprint(1)\n")
+    script.write_text(f"#!{python3} -u\nprint(1)\n")
     script.chmod(0o755)
     (tmp_path / "python9").symlink_to(sys.executable)
     environment = {"PATH": os.pathsep.join([str(tmp_path), os.defpath])}
-    for command in (["./tool"], ["tool"], ["srun", "-n", "2", sys.executable, "x.py"]):
-        assert python.find_interpreter(command, str(tmp_path), environment) == sys.executable
+    for command in (["./tool"], ["tool"]):
+        assert python.find_interpreter(command, str(tmp_path), environment) == python3
+    assert python.find_interpreter(["srun", sys.executable, "x.py"], str(tmp_path), environment) == sys.executable
     assert python.find_interpreter(["python9"], str(tmp_path), environment) == str(tmp_path / "python9")
     for command in (["cat", "x.py"], ["conda", "run", "python9"], [], ["./missing"]):
         assert python.find_interpreter(command, str(tmp_path), environment) is None
@@ -182,3 +185,33 @@ def test_only_listed_variables_without_credentials_are_kept() -> None:
 def test_a_recording_is_taken_out_of_an_environment() -> None:
     given = {"LD_PRELOAD": "/a.so:/shim.so", "WFPROV_SHIM": "/shim.so", "WFPROV_JOURNAL": "/j", "X": "1"}
     assert python.unrecorded(given) == {"LD_PRELOAD": "/a.so", "X": "1"}
+
+
+def test_no_credential_gets_into_the_patch_from_any_side_of_a_change(repository: Path, tmp_path: Path) -> None:
+    token = "ghp_" + "a1B2" * 9
+    (repository / ".env").write_text("REGION=north\n")
+    (repository / "gone.py").write_text(f"client({token!r})\n")
+    (repository / "removed.py").write_text(f'token="{token}"\nx = 1\n')
+    (repository / "beside.py").write_text(f"a = 1\nclient({token!r})\n")
+    (repository / "packed.bin").write_bytes(b"\0" + token.encode())
+    (repository / "login.ini").write_text("user = ada\n")
+    git(repository, "add", "--force", ".")
+    git(repository, "commit", "-m", "careless")
+    (repository / ".env").write_text("REGION=south\n")
+    (repository / "gone.py").unlink()
+    (repository / "removed.py").write_text("x = 1\n")
+    (repository / "beside.py").write_text(f"a = 2\nclient({token!r})\n")
+    (repository / "packed.bin").write_bytes(b"\0")
+    (repository / "login.ini").write_text("user = ada\npassword = hunter22\n")
+    (repository / "src" / "main.py").write_text("print(2)\n")
+    (repository / "src" / "tokenizer é.py").write_text("tokens = 3\n")
+    found = sections(["python3", "src/main.py"], repository, tmp_path)["git"]
+    patch = (tmp_path / "run folder" / PATCH_NAME).read_bytes()
+    private = [".env", "beside.py", "gone.py", "login.ini", "packed.bin", "removed.py"]
+    assert found["left_out"] == private and found["untracked"] == ["src/tokenizer é.py"]
+    assert token.encode() not in patch and b"REGION" not in patch and b"hunter22" not in patch
+    assert b"+print(2)" in patch and b"+tokens = 3" in patch
+    copy = tmp_path / "copy"
+    git(tmp_path, "clone", str(repository), str(copy))
+    git(copy, "apply", str(tmp_path / "run folder" / PATCH_NAME))
+    assert (copy / "src" / "tokenizer é.py").read_text() == "tokens = 3\n"

@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
-from provenance.recording import capabilities
+from provenance.recording import capabilities, diagnosis
 from tests.recording.launching import WFPROV
 
 
@@ -46,3 +47,10 @@ def test_what_is_missing_comes_with_what_to_do(tmp_path):
     assert "missing  records" in ended.stdout
     assert "--record-dir" in ended.stdout and "so:" in ended.stdout
     assert ended.stderr == ""
+
+
+def test_without_the_shim_it_says_how_to_build_it(monkeypatch):
+    monkeypatch.setattr(capabilities, "find_shim", lambda: ("", "the shim is not built"))
+    finding = next(diagnosis.diagnose(Path("/nonexistent")))
+    assert finding.name == "preload" and not finding.works
+    assert "C compiler" in finding.mend and "pip install ." in finding.mend and "--no-binary" not in finding.mend

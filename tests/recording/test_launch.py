@@ -5,10 +5,12 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from provenance.recording import capabilities
+from provenance.recording import capabilities, watch
 from tests.recording.launching import all_events, begin, events, folders, only, record, wait_for
 
 STRACE = capabilities.find_strace(os.environ)[0]
@@ -296,7 +298,9 @@ def test_one_line_at_the_end_says_how_to_pack(tmp_path):
 @pytest.mark.skipif(not SHIM, reason="the shim is not built")
 def test_what_the_user_preloads_stays(tmp_path):
     ended = record(["sh", "-c", "echo $LD_PRELOAD"], tmp_path, env={**os.environ, "LD_PRELOAD": "libdl.so.2"})
-    assert b"libdl.so.2" in ended.stdout and SHIM.encode() in ended.stdout
+    (preloaded,) = ended.stdout.decode().splitlines()
+    first, shim = preloaded.split(":")
+    assert first == "libdl.so.2" and Path(shim).samefile(SHIM)  # by a link where the path can't stand in a list
 
 
 def test_with_trace_off_the_command_is_not_touched(tmp_path):
@@ -333,3 +337,81 @@ def test_a_recording_inside_a_recording_has_its_own_record(tmp_path, trace):
         outer = [event["p"] for event in all_events(folders(tmp_path)[0]) if event["e"] == "read"]
         assert str(tmp_path / "input.txt") in outer
         assert str(tmp_path / "input.txt") in reads
+
+
+def test_a_working_folder_that_is_gone_does_not_stop_the_command(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f"cd '{gone}' && rmdir '{gone}' && exec \"$@\""
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    from tests.recording.launching import arguments
+
+    ended = subprocess.run(
+        ["sh", "-c", program, "sh", *arguments(["sh", "-c", "echo ran; exit 5"])],
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (5, b"ran\n")
+    assert folders(tmp_path / "state" / "wfprov")
+    assert b"Traceback" not in ended.stderr
+
+
+def test_an_empty_command_is_not_found(tmp_path):
+    ended = record([""], tmp_path)
+    assert ended.returncode == 127
+    assert b"Traceback" not in ended.stderr
+    assert not folders(tmp_path)
+
+
+def test_the_record_does_not_hold_the_credentials_of_the_command(tmp_path):
+    record(["env", "API_TOKEN=tok123", "true", "--db", "postgresql://ada:pw4@db", "-u", "ada:pw2"], tmp_path)
+    text = (only(tmp_path)[0] / "run.jsonl").read_text()
+    assert not [secret for secret in ("tok123", "pw4", "pw2") if secret in text]
+
+
+def test_a_record_is_its_owners_alone_and_never_behind_a_link(tmp_path):
+    (tmp_path / ".wfprov").mkdir(mode=0o755)
+    record(["true"], tmp_path)
+    only(tmp_path)
+    assert stat.S_IMODE((tmp_path / ".wfprov").stat().st_mode) == 0o700
+    place, elsewhere, state = tmp_path / "place", tmp_path / "elsewhere", tmp_path / "state"
+    place.mkdir()
+    elsewhere.mkdir()
+    (place / ".wfprov").symlink_to(elsewhere)
+    ended = record(["true"], place, env={**os.environ, "XDG_STATE_HOME": str(state)})
+    assert ended.returncode == 0 and not list(elsewhere.iterdir())
+    assert b"is a link" in ended.stderr and folders(state / "wfprov")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder that belongs to somebody else")
+def test_no_record_is_made_in_a_folder_of_a_stranger(tmp_path):
+    shared, state = tmp_path / "shared", tmp_path / "state"
+    (shared / ".wfprov").mkdir(parents=True)
+    shared.chmod(0o1777)
+    os.chown(shared / ".wfprov", 65534, 65534)
+    ended = record(["true"], shared, env={**os.environ, "XDG_STATE_HOME": str(state)})
+    assert b"belongs to another user" in ended.stderr and not folders(shared)
+    assert folders(state / "wfprov")
+
+
+@pytest.mark.skipif(not SHIM, reason="the shim is not built")
+@pytest.mark.parametrize("name", ["plain", "with blank"])
+def test_what_goes_on_behind_the_command_finds_the_shim(tmp_path, name, monkeypatch):
+    (tmp_path / "with blank").mkdir()
+    (tmp_path / "tmp").mkdir()
+    run_folder = tmp_path / name
+    run_folder.mkdir(exist_ok=True)
+    shim = tmp_path / "with blank" / "shim.so"
+    shim.write_bytes(Path(SHIM).read_bytes())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    trace = capabilities.Trace("preload", str(shim))
+    plans = [watch.plan(("true",), {}, trace, str(run_folder), start=1, save_limit=1) for _ in range(2)]
+    links = {plan.environment["LD_PRELOAD"] for plan in plans}
+    (link,) = links
+    assert " " not in link and Path(link).samefile(shim)
+    in_run_folder = str(run_folder) in link
+    assert in_run_folder == (name == "plain")
+    if not in_run_folder:
+        assert stat.S_IMODE(Path(link).parent.stat().st_mode) == 0o700
