@@ -249,7 +249,7 @@ def print_report(report: PackReport) -> None:
     click.echo(f"{clean(report.target)}")
     rows = [
         ("tasks", f"{report.tasks:,}"),
-        ("files", f"{report.files:,} ({report.copied:,} copied, {report.referenced:,} referenced)"),
+        ("files", f"{report.files:,} ({_where(report)})"),
         ("bytes", f"{report.bytes:,} ({report.copied_bytes:,} copied)"),
         ("seconds hashing", f"{report.seconds_hashing:.2f}"),
         ("seconds copying", f"{report.seconds_copying:.2f}"),
@@ -275,3 +275,9 @@ def _print_list(title: str, lines: list[str], limit: int = _SHOWN) -> None:
         click.echo(f"  {clean(line)}")
     if len(lines) > limit:
         click.echo(f"  and {len(lines) - limit} more")
+
+
+def _where(report: PackReport) -> str:
+    made = report.files - report.copied - report.referenced
+    kinds = (("copied", report.copied), ("referenced", report.referenced), ("made for the crate", made))
+    return ", ".join(f"{number:,} {kind}" for kind, number in kinds if number or kind == "copied")

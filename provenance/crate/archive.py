@@ -8,6 +8,7 @@ its final name only when all is written. Every failure to write is an
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 from provenance.errors import OutputError, UsageError
 
@@ -215,12 +217,32 @@ def check_target(target: Path, force: bool) -> None:
     if target.is_symlink():
         raise UsageError(f"{target} is a symbolic link and is not replaced; remove it or choose another --output")
     if target.is_dir():
-        if (target / METADATA_FILE).is_file() or not any(target.iterdir()):
+        if not any(target.iterdir()):
+            return
+        if (target / METADATA_FILE).is_file():
+            _refuse_to_lose_more_than_a_crate(target)
             return
         raise UsageError(f"{target} is a folder without {METADATA_FILE}, so not a crate; --force does not replace it")
     if target.is_file() and zipfile.is_zipfile(target):
         return
     raise UsageError(f"{target} is not a crate; --force does not replace it")
+
+
+def _refuse_to_lose_more_than_a_crate(target: Path) -> None:
+    """A project may have a crate's metadata at its root; only what the metadata lists may go."""
+    inside = Path(os.path.abspath(target))
+    if inside in (Path.cwd(), *Path.cwd().parents):
+        raise UsageError(f"{target} holds the working folder and is not replaced; choose another --output")
+    try:
+        graph = json.loads((target / METADATA_FILE).read_bytes())["@graph"]
+        listed = {unquote(str(entity["@id"])).removeprefix("./").partition("/")[0] for entity in graph}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{target} has a {METADATA_FILE} that can't be read; --force does not replace it") from error
+    known = listed | {METADATA_FILE, "ro-crate-preview.html", "ro-crate-preview_files"}
+    others = sorted(path.name for path in target.iterdir() if path.name not in known)
+    if others:
+        shown = ", ".join(repr(name) for name in others[:3]) + (", ..." if len(others) > 3 else "")
+        raise UsageError(f"{target} holds more than a crate ({shown}) and is not replaced; choose another --output")
 
 
 def _put_in_place(partial: Path, target: Path, force: bool) -> None:

@@ -97,12 +97,12 @@ def without_nothing(entity: Entity) -> Entity:
 
 
 def iso(nanoseconds: int | None) -> str | None:
-    """Write a time in UTC with microseconds and its zone, the form that the run profiles ask for."""
+    """Write a time in UTC with milliseconds and its zone, the form that the run profiles ask for."""
     if nanoseconds is None:
         return None
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     second = _second(seconds)
-    return second and f"{second}.{rest // 1000:06d}+00:00"
+    return second and f"{second}.{rest // 1_000_000:03d}+00:00"
 
 
 @lru_cache(maxsize=4096)  # files and tasks of a run crowd into few seconds

@@ -156,33 +156,29 @@ class Slots:
                     self._examples[key] = (*known, parameter.id)
 
     def _note_workflow(self, run: Run) -> None:
-        self._note(WORKFLOW, True, dict.fromkeys((*run.inputs, *self._run_arguments)), self._run_arguments)
-        self._note(WORKFLOW, False, dict.fromkeys((*run.outputs, *self._run_results)), self._run_results)
-        for value in run.arguments:
-            if value.data_key not in self._data:
-                self.for_value(WORKFLOW, True, value)
-        for value in run.results:
-            if value.data_key not in self._data:
-                self.for_value(WORKFLOW, False, value)
+        self._note(WORKFLOW, True, run.inputs, self._run_arguments)
+        self._note(WORKFLOW, False, run.outputs, self._run_results)
+        for value in only_values(run.arguments, run.inputs):
+            self.for_value(WORKFLOW, True, value)
+        for value in only_values(run.results, run.outputs):
+            self.for_value(WORKFLOW, False, value)
 
     def _note_tasks(self, run: Run) -> None:
         made_by: dict[str, list[Parameter]] = defaultdict(list)
         for task in run.tasks:
-            names = named_data(task.results)
-            keys = task_data(task.outputs, names)
-            self._note(task.tool, False, keys, names)
-            for key in keys:
+            names = named_outputs(task.arguments, task.results)
+            self._note(task.tool, False, task.outputs, names)
+            for key in task.outputs:
                 if key in self._data:
                     parameter = self.for_data(task.tool, False, key, names)
                     if parameter not in made_by[key]:
                         made_by[key].append(parameter)
-            for value in task.results:
-                if value.data_key not in self._data:
-                    self.for_value(task.tool, False, value)
-        given = dict.fromkeys((*run.inputs, *self._run_arguments))
+            for value in only_values(task.results, task.outputs):
+                self.for_value(task.tool, False, value)
+        given = dict.fromkeys(run.inputs)
         for task in run.tasks:
             self._note_inputs(task, made_by, given)
-        for key in dict.fromkeys((*run.outputs, *self._run_results)):
+        for key in run.outputs:
             if key in self._data:
                 target = self.for_data(WORKFLOW, False, key, self._run_results)
                 for source in made_by.get(key, ()):
@@ -191,9 +187,8 @@ class Slots:
 
     def _note_inputs(self, task: Task, made_by: dict[str, list[Parameter]], given: dict[str, None]) -> None:
         names = named_data(task.arguments)
-        keys = task_data(task.inputs, names)
-        self._note(task.tool, True, keys, names)
-        for key in keys:
+        self._note(task.tool, True, task.inputs, names)
+        for key in task.inputs:
             if key not in self._data:
                 continue
             target = self.for_data(task.tool, True, key, names)
@@ -201,9 +196,8 @@ class Slots:
                 self._connect(source, target)
             if key in given:
                 self._connect(self.for_data(WORKFLOW, True, key, self._run_arguments), target)
-        for value in task.arguments:
-            if value.data_key not in self._data:
-                self.for_value(task.tool, True, value)
+        for value in only_values(task.arguments, task.inputs):
+            self.for_value(task.tool, True, value)
 
     def _note_value_edges(self, run: Run) -> None:
         tasks = {task.key: task for task in run.tasks}
@@ -215,12 +209,12 @@ class Slots:
             if argument is None or not source.results:
                 continue
             self._connect(
-                self._of_value(source.tool, False, source.results[0]),
-                self._of_value(target.tool, True, argument),
+                self._of_value(source.tool, False, source.results[0], source.outputs),
+                self._of_value(target.tool, True, argument, target.inputs),
             )
 
-    def _of_value(self, owner: str, is_input: bool, value: Value) -> Parameter:
-        if value.data_key in self._data and value.data_key is not None:
+    def _of_value(self, owner: str, is_input: bool, value: Value, touched: Iterable[str]) -> Parameter:
+        if value.data_key is not None and value.data_key in self._data and value.data_key in touched:
             return self.for_data(owner, is_input, value.data_key, {value.data_key: value.name})
         return self.for_value(owner, is_input, value)
 
@@ -233,11 +227,15 @@ def named_data(values: Iterable[Value]) -> dict[str, str]:
     return {value.data_key: value.name for value in values if value.data_key is not None}
 
 
-def task_data(keys: tuple[str, ...], named: dict[str, str]) -> tuple[str, ...]:
-    """Join the data that a task touched with those that its arguments name; each once."""
-    if not named:
-        return keys
-    return tuple(dict.fromkeys((*keys, *named)))
+def named_outputs(arguments: Iterable[Value], results: Iterable[Value]) -> dict[str, str]:
+    """Map the keys of data to the names of the arguments or results that say where to write them."""
+    return {**named_data(arguments), **named_data(results)}
+
+
+def only_values(values: Iterable[Value], touched: Iterable[str]) -> Iterable[Value]:
+    """Give the values that are no more than values: a path that was not used that way is a text, no data."""
+    keys = set(touched)
+    return (value for value in values if value.data_key is None or value.data_key not in keys)
 
 
 def connected(slots: Slots) -> dict[str, list[str]]:

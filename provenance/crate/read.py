@@ -113,7 +113,7 @@ class _Reader:
             cwd=cwd,
             host=host or system_host or (uname[2] if uname else None),
             start=start,
-            end=end,
+            end=self._end(action, start, end),
             exit_code=exit_code,
             signal=signal,
             error=graph.text(action, "error") if action else None,
@@ -153,7 +153,7 @@ class _Reader:
                     tool=self._tool(action, step, tools),
                     status=status,
                     start=self._time(action, "startTime"),
-                    end=self._time(action, "endTime"),
+                    end=self._end(action, self._time(action, "startTime"), self._time(action, "endTime")),
                     inputs=read_data.data_ids(graph, graph.refs(action, "object")),
                     outputs=read_data.data_ids(graph, graph.refs(action, "result")),
                     arguments=self._values(action, "object"),
@@ -262,13 +262,22 @@ class _Reader:
             if "PropertyValue" in self._graph.types(entity) and not read_own.is_ending(entity)
         )
 
+    def _end(self, action: Entity | None, start: int | None, end: int | None) -> int | None:
+        """The end as exactly as the duration tells that our own crates give beside it."""
+        for entity in self._graph.refs(action, "resourceUsage") if action and self._is_own else ():
+            if self._graph.text(entity, "name") == read_own.WALL_TIME and start is not None:
+                seconds = read_values.number(self._graph.text(entity, "value") or "")
+                return end if seconds is None else start + round(seconds * 1e9)
+        return end
+
     def _resources(self, action: Entity | None) -> ResourceUse | None:
         graph = self._graph
         found: list[Value] = []
         for entity in graph.refs(action, "resourceUsage") if action else ():
             unit = graph.text(entity, "unitText", "unitCode")
             name = graph.text(entity, "name") or graph.id(entity).lstrip("#") or "unnamed"
-            found.append(Value(name=name, value=graph.text(entity, "value"), type=unit))
+            if not (self._is_own and name == read_own.WALL_TIME):
+                found.append(Value(name=name, value=graph.text(entity, "value"), type=unit))
         return read_values.resources(found) if found else None
 
     def _variables(self, action: Entity | None) -> tuple[tuple[str, str], ...]:

@@ -15,6 +15,8 @@ from provenance.crate.graph import Entity, Graph
 from provenance.crate.source import Payload
 from provenance.run.model import Environment, Gap, Software, SourceControl
 
+# The exact duration of an action, in seconds, beside its start and end in milliseconds.
+WALL_TIME = "wall_time"
 _SYSTEM = "environment/system.json"
 _REQUIREMENTS = "environment/requirements.txt"
 _TEXT_LIMIT = 16_000_000  # bytes of a list of packages

@@ -30,7 +30,8 @@ from provenance.crate.entities import (
     without_nothing,
 )
 from provenance.crate.layout import file_uri
-from provenance.crate.parameters import WORKFLOW, Slots, named_data, task_data
+from provenance.crate.parameters import WORKFLOW, Slots, only_values
+from provenance.crate.read_own import WALL_TIME
 from provenance.crate.software import software_entity, software_id, tool_ids
 from provenance.crate.workflow_entities import step_ids
 from provenance.run.model import Person, ResourceUse, Role, Run, Software, Status, Task, Tool, Value
@@ -108,7 +109,7 @@ class RunEntities:
             results, new = _outcome(run.status, run.exit_code, run.signal)
             yield from new
         variables = {name: f"#environment-{slug(name)}-{n}" for n, (name, _) in enumerate(run.environment.variables)}
-        usage = list(_usage(run_id(run), run.resources))
+        usage = list(_usage(run_id(run), run.resources, run.start, run.end))
         images = [_container(image) for image in run.containers]
         gaps = [_gap(n, gap.what, gap.why, gap.path) for n, gap in enumerate(run.gaps, 1)]
         objects = list(dict.fromkeys((*objects, *configuration, *remote_inputs)))
@@ -193,7 +194,7 @@ class RunEntities:
         if not results:
             results, new = _outcome(task.status, task.exit_code, task.signal)
             yield from new
-        usage = list(_usage(identifier, task.resources))
+        usage = list(_usage(identifier, task.resources, task.start, task.end))
         is_elsewhere = task.cwd is not None and (task.cwd != run.cwd or task.host not in (None, run.host))
         entity = {
             "@id": identifier,
@@ -233,11 +234,9 @@ class RunEntities:
     ) -> tuple[list[str], list[Entity]]:
         """Identifiers of what came through the slots of a tool (or WORKFLOW), and the values that
         are new."""
-        found = [self._placed[key].id for key in task_data(keys, named_data(values)) if key in self._placed]
+        found = [self._placed[key].id for key in keys if key in self._placed]
         new = []
-        for value in values:
-            if value.data_key in self._placed:
-                continue
+        for value in only_values(values, keys):
             parameter = self._slots.for_value(owner, is_input, value)
             known = (parameter.id, type(value.value).__name__, value.value, value.sha256)
             identifier = self._values.get(known)
@@ -308,7 +307,17 @@ def _outcome(status: Status, exit_code: int | None, signal: int | None) -> tuple
     return [identifier], [{"@id": identifier, "@type": "PropertyValue", "name": name, "value": value}]
 
 
-def _usage(owner: str, used: ResourceUse | None) -> Iterator[Entity]:
+def _usage(owner: str, used: ResourceUse | None, start: int | None, end: int | None) -> Iterator[Entity]:
+    if start is not None and end is not None:
+        # The profile's form of a time ends with milliseconds, and many tasks are shorter.
+        yield {
+            "@id": f"{owner}-{WALL_TIME}",
+            "@type": "PropertyValue",
+            "name": WALL_TIME,
+            "propertyID": "https://qudt.org/vocab/quantitykind/Time",
+            "unitCode": _SECONDS,
+            "value": f"{(end - start) / 1e9:.9f}",
+        }
     if used is None:
         return
     for name, term, unit, amount in (

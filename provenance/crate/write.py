@@ -250,5 +250,5 @@ def _count(report: PackReport, one: Placed) -> None:
         report.described += 1
         if outcome.is_changed:
             report.changed.append(data.path)
-        elif data.role in (Role.INPUT, Role.OUTPUT, Role.SOURCE, Role.CONFIGURATION):
+        elif data.is_gone and data.role in (Role.INPUT, Role.OUTPUT, Role.SOURCE, Role.CONFIGURATION):
             report.gone.append(data.path)
