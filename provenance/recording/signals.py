@@ -44,7 +44,7 @@ AWAITED = PASSED_ON | {signal.SIGCHLD}
 # The Python interpreter ignores these; a program started by a shell finds them at their default.
 RESET_FOR_CHILD = (signal.SIGPIPE, signal.SIGXFSZ)
 # How long the witness may take to see a signal that was sent to our whole group or job.
-_WITNESS_SECONDS = 0.05
+_WITNESS_SECONDS = 0.3
 _SEEN = struct.Struct("=i")
 
 

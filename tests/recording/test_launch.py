@@ -116,7 +116,7 @@ signal.signal(signal.{name}, note)
 print('ready', flush=True)
 while not count:
     time.sleep(0.005)
-time.sleep(0.2)  # a second one would come by now
+time.sleep(0.5)  # a second one would come by now
 print(count, flush=True)
 """
 
