@@ -89,20 +89,24 @@ struct opening {
 static void before_open(struct opening *o, int at, const char *path, int flags) {
     int access = flags & O_ACCMODE;
     o->watched = false;
-    if ((flags & O_PATH) || (flags & O_DIRECTORY) || access == 3 || !enter()) return;
+    o->writes = access != O_RDONLY || (flags & O_TRUNC);
+    o->task = 0;
+    if ((flags & O_PATH) || (flags & O_DIRECTORY) || access == 3) return;
+    if (!o->writes) { /* all that is to be known of it can be asked afterwards */
+        o->watched = self.on;
+        return;
+    }
+    if (!enter()) return;
     char *full = room_for_path(PATH_A);
     if (absolute(at, path, full) && !is_no_data(full)) {
         o->watched = true;
-        o->writes = access != O_RDONLY || (flags & O_TRUNC);
         o->rw = access == O_RDWR;
         o->truncates = flags & O_TRUNC;
         o->appends = flags & O_APPEND;
         o->task = current_task();
-        if (o->writes) {
-            o->is_first = first_time(full, o->task, WRITES, NULL);
-            bool will_fail = state_at(full, true, &o->before) && (flags & O_CREAT) && (flags & O_EXCL);
-            if (o->is_first && !will_fail) save_before(full, &o->before);
-        }
+        o->is_first = first_time(full, o->task, WRITES, NULL);
+        bool will_fail = state_at(full, true, &o->before) && (flags & O_CREAT) && (flags & O_EXCL);
+        if (o->is_first && !will_fail) save_before(full, &o->before);
     }
     leave();
 }
@@ -113,14 +117,15 @@ static void after_open(struct opening *o, int at, const char *path, int fd, FILE
     if (enter()) {
         struct file_state state;
         char *full = room_for_path(PATH_A);
-        if (!absolute(at, path, full)) {
-            /* it was told before and can't be now: a race that is the program's own */
+        bool is_file = fd >= 0 && state_of(fd, &state) && S_ISREG(state.mode);
+        if ((fd >= 0 && !is_file) || !absolute(at, path, full)) {
+            /* a folder, a pipe, a device: no data */
         } else if (fd < 0) { /* it was not written: the next try is the first */
             if (o->is_first) forget_writing(full, o->task);
-        } else if (!state_of(fd, &state) || !S_ISREG(state.mode)) {
-            /* a folder, a pipe, a device: no data */
         } else if (!o->writes) {
-            if (first_time(full, o->task, READS, &state)) note_state("read", full, &state, NULL, o->task, false);
+            o->task = current_task();
+            if (!is_no_data(full) && first_time(full, o->task, READS, &state))
+                note_state("read", full, &state, NULL, o->task, false);
         } else {
             if (o->is_first) {
                 const char *mode = !o->before.known ? "create"

@@ -220,7 +220,7 @@ static char **start_argv;
 /* The first event: who writes. It comes with the first thing to tell, so that a fork that goes straight on to exec
  * leaves nothing. */
 static void begin_log(void) {
-    char *exe = room_for_path(PATH_INNER), *cwd = room_for_path(PATH_REST);
+    char *exe = room_for_path(PATH_INNER); /* and the folder right behind it: one page instead of two */
     log_file.begun = true;
     if (!log_file.shared && !name_shared()) {
         self.on = false; /* no room for a path: nothing can be written */
@@ -228,6 +228,7 @@ static void begin_log(void) {
     }
     long length = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, PATH_MAX - 1);
     exe[length > 0 ? length : 0] = 0;
+    char *cwd = exe + (length > 0 ? length : 0) + 1;
     if (syscall(SYS_getcwd, cwd, PATH_MAX) <= 0 || cwd[0] != '/') cwd[0] = 0;
     struct field fields[12] = {
         F_NUMBER("v", 1), F_TEXT("id", self.id), F_TEXT("host", self.host), F_NUMBER("pid", self.pid),

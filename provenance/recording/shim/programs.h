@@ -359,7 +359,8 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict
         GUARDED({
             struct file_state *s = &o.before;
             char *full = room_for_path(PATH_A);
-            bool known = absolute(AT_FDCWD, path, full);
+            bool known = absolute(AT_FDCWD, path, full) && !is_no_data(full);
+            o.task = current_task();
             if (known && !o.writes && state_at(full, true, s) && S_ISREG(s->mode))
                 note_state("read", full, s, NULL, o.task, false);
             if (known && o.writes && o.is_first && (!s->known || S_ISREG(s->mode)))

@@ -43,7 +43,8 @@ struct scratch {
     int taken;
     char *pages;
 };
-static struct scratch scratch_pool[64];
+static char first_scratch[SCRATCH_PATHS * PATH_MAX]; /* most programs need no more: no mapping to be made */
+static struct scratch scratch_pool[64] = {{0, first_scratch}};
 static __thread struct scratch *scratch;
 static __thread unsigned scratch_hint;
 
