@@ -162,6 +162,7 @@ def pack_run(
     found = load(folder, known)
     # What is loaded stays to the end; looking for garbage among it takes a fifth of the time.
     gc.freeze()
+    gc.disable()  # and what is made from here on is let go of at once
     target = output if output is not None else default_target(found, settings.as_zip)
     bar = _Bar() if show_progress and sys.stderr.isatty() else None
     with _terminated_cleanly():

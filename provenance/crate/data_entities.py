@@ -113,20 +113,31 @@ def file_entity(run: Run, one: Placed, slots: Slots, packed_at: str, has_version
         "exampleOfWork": refs(slots.examples(data.key)),
     }
     if is_source:
-        entity["version"] = source_version(run, outcome)
+        entity["version"] = source_version(run, data.path, outcome)
         entity["url"] = file_uri(run.host, data.path)
     if data.role is Role.CONFIGURATION:
         entity["additionalType"] = "configuration"
     return {key: value for key, value in entity.items() if value is not None}
 
 
-def source_version(run: Run, outcome: Outcome) -> str | None:
+def source_version(run: Run, path: str, outcome: Outcome) -> str | None:
     """The commit that a source belongs to when nothing was changed since, else the digest of its
     content."""
     control = run.environment.source_control
-    if control and control.commit and not control.is_dirty:
+    if control and control.commit and not control.is_dirty and is_tracked(run, path):
         return control.commit
     return f"sha256:{outcome.sha256}" if outcome.sha256 else None
+
+
+def is_tracked(run: Run, path: str) -> bool:
+    """Tell whether a file belongs to the repository that the run's code lives in: it is inside, and
+    not ignored there."""
+    control = run.environment.source_control
+    root = control.root.rstrip("/") + "/" if control else ""
+    if control is None or not path.startswith(root):
+        return False
+    inside = path.removeprefix(root)
+    return not any(inside == name or (name.endswith("/") and inside.startswith(name)) for name in control.ignored)
 
 
 def original_path(run: Run, path: str) -> str:

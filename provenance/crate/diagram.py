@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from provenance.crate.flow import INPUTS, OUTPUTS, Flow, Node, flow_graph
+from provenance.crate.flow import INPUTS, OUTPUTS, Flow, Node, flow_graph, sorted_out
 from provenance.crate.metadata import readable
 from provenance.run.model import Run, Tool
 
@@ -23,6 +23,8 @@ _ROW_LIMIT = 6  # boxes beside each other
 _SWEEPS = 6
 _TITLE_LIMIT, _LABEL_LIMIT = 25, 26  # characters
 _TITLE_HEIGHT = 40
+_LABEL_HEIGHT = 14
+_LANE = 18  # between flows that go back
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 _STYLE = """
@@ -62,20 +64,32 @@ class _Place:
 def diagram(run: Run, tools: dict[str, Tool]) -> str:
     """Draw the run."""
     nodes, flows = flow_graph(run, tools) if tools else ([Node("run", run.name, "the run as a whole")], [])
-    order = {node.key: number for number, node in enumerate(nodes)}
-    forward = [flow for flow in flows if order[flow.source] < order[flow.target]]
-    back = [flow for flow in flows if order[flow.source] > order[flow.target]]
-    places, routes = _placed(nodes, forward)
+    order, back = sorted_out(nodes, flows)
+    forward = [flow for flow in flows if flow not in back]
+    places, routes = _placed(nodes, order, forward)
     layers = _layers(places, routes)
     width = _arrange(layers)
     right = max(place.x + place.width / 2 for layer in layers for place in layer)
-    width = max(width, right + _MARGIN + (70 if back else 0))
+    lanes = right + _LANE * (len(back) + 1)  # where the flows that go back are led up, beside all boxes
+    if back:
+        width = max(width, lanes + max(_label_width(flow.label) for flow in back))
     height = layers[-1][0].y + _BOX_HEIGHT + _MARGIN
     heading = f"{run.about.name or run.name}"
     drawn = [_path([routes_one[0].bottom, *_bends(routes_one), routes_one[-1].top]) for _, routes_one in routes]
-    drawn += [_back_path(places[flow.source], places[flow.target], right) for flow in back]
-    labels = [_label(flow, route) for flow, route in routes]
-    labels += [_text(right + 24, (places[f.source].y + places[f.target].y) / 2 + 28, "label", f.label) for f in back]
+    taken = [_Area.of_box(place) for place in places.values()]
+    labels = []
+    for number, flow in enumerate(back, 1):
+        source, target, lane = places[flow.source], places[flow.target], right + _LANE * number
+        drawn.append(_back_path(source, target, lane, number))
+        x, y = lane + 2 + _label_width(flow.label) / 2, (source.y + target.y + _BOX_HEIGHT) / 2
+        while any(_Area.of_label(x, y, flow.label).meets(other) for other in taken):
+            y += _LABEL_HEIGHT
+        taken.append(_Area.of_label(x, y, flow.label))
+        labels.append(_text(x, y + 4, "label", flow.label))
+    for flow, route in routes:
+        x, y = _label_place(flow, route, taken)
+        taken.append(_Area.of_label(x, y, flow.label))
+        labels.append(_text(x, y + 4, "label", flow.label))
     boxes = [_box(place) for layer in layers for place in layer if place.node]
     about = "; ".join(f"{_cut(node.title, 60)}: {node.subtitle}" for node in nodes)
     return "\n".join(
@@ -97,21 +111,25 @@ def diagram(run: Run, tools: dict[str, Tool]) -> str:
     )
 
 
-def _placed(nodes: list[Node], forward: list[Flow]) -> tuple[dict[str, _Place], list[tuple[Flow, list[_Place]]]]:
+def _placed(
+    nodes: list[Node], order: list[str], forward: list[Flow]
+) -> tuple[dict[str, _Place], list[tuple[Flow, list[_Place]]]]:
     """Give each node its layer, at most six boxes in one, and each flow the bends with which it
-    passes layers."""
-    depth: dict[str, int] = {}
+    passes layers; ``order`` has sources before targets."""
     incoming: dict[str, list[str]] = defaultdict(list)
     for flow in forward:
         incoming[flow.target].append(flow.source)
-    for node in nodes:
-        depth[node.key] = max((depth[source] + 1 for source in incoming[node.key]), default=0)
-    if any(node.key == INPUTS for node in nodes):
-        depth |= {node.key: max(1, depth[node.key]) for node in nodes if node.key != INPUTS}
+    depth: dict[str, int] = {}
+    for key in order:
+        # Below the inputs, also what reads none of them, and so all that follows from it.
+        least = 0 if key == INPUTS or INPUTS not in order else 1
+        depth[key] = max((depth[source] + 1 for source in incoming[key]), default=least)
+        depth[key] = max(depth[key], least)
+    if OUTPUTS in depth:
+        depth[OUTPUTS] = max(level + (key != OUTPUTS) for key, level in depth.items())
     by_depth: dict[int, list[Node]] = defaultdict(list)
-    last = max(depth.values())
     for node in nodes:
-        by_depth[last if node.key == OUTPUTS else depth[node.key]].append(node)
+        by_depth[depth[node.key]].append(node)
     places: dict[str, _Place] = {}
     layer = 0
     for level in sorted(by_depth):
@@ -187,23 +205,72 @@ def _path(points: list[tuple[float, float]]) -> str:
     return f'<path class="flow" d="{"".join(parts)}" marker-end="url(#arrow)"/>'
 
 
-def _back_path(source: _Place, target: _Place, right: float) -> str:
-    x1, y1 = source.x + _BOX_WIDTH / 2, source.y + _BOX_HEIGHT * 0.7
-    x2, y2 = target.x + _BOX_WIDTH / 2, target.y + _BOX_HEIGHT * 0.3
-    x = right + 56
-    curve = f"M{x1:.0f} {y1:.0f}C{x:.0f} {y1:.0f} {x:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+def _back_path(source: _Place, target: _Place, lane: float, number: int) -> str:
+    """Lead a flow that goes back out below its source, up beside all boxes, and in above its target."""
+    off = _BOX_WIDTH / 4
+    x1, y1 = source.x + off, source.y + _BOX_HEIGHT
+    x2, y2 = target.x + off, target.y
+    low, high = y1 + 12 + 3 * (number % 5), y2 - 16 - 3 * (number % 5)
+    curve = (
+        f"M{x1:.0f} {y1:.0f}Q{x1:.0f} {low:.0f} {x1 + 12:.0f} {low:.0f}H{lane - 12:.0f}"
+        f"Q{lane:.0f} {low:.0f} {lane:.0f} {low - 12:.0f}V{high + 12:.0f}"
+        f"Q{lane:.0f} {high:.0f} {lane - 12:.0f} {high:.0f}H{x2 + 12:.0f}Q{x2:.0f} {high:.0f} {x2:.0f} {y2:.0f}"
+    )
     return f'<path class="flow back" d="{curve}" marker-end="url(#arrow)"/>'
 
 
-def _label(flow: Flow, route: list[_Place]) -> str:
-    """Write the label near the target when many flows leave the source, else near the source, so
-    few labels meet."""
+@dataclass(frozen=True, slots=True)
+class _Area:
+    """A part of the picture that is taken, by its edges."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def of_box(cls, place: _Place) -> _Area:
+        half = _BOX_WIDTH / 2
+        return cls(place.x - half, place.y, place.x + half, place.y + _BOX_HEIGHT)
+
+    @classmethod
+    def of_label(cls, x: float, y: float, label: str) -> _Area:
+        half = _label_width(label) / 2
+        return cls(x - half, y - _LABEL_HEIGHT / 2, x + half, y + _LABEL_HEIGHT / 2)
+
+    def meets(self, other: _Area) -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+
+def _label_width(label: str) -> float:
+    return 6.4 * len(label) + 4
+
+
+def _label_place(flow: Flow, route: list[_Place], taken: list[_Area]) -> tuple[float, float]:
+    """Find a place on the flow's line where its label meets no box and no other label.
+
+    Near the target when many flows leave the source, else near the source: there the lines are apart.
+    """
     if len(route[0].down) > len(route[-1].up):
-        (x1, y1), (x2, y2), share = route[-2].bottom, route[-1].top, 0.68
+        curves, shares = list(pairwise(route))[::-1], (0.68, 0.5, 0.8, 0.36, 0.25)
     else:
-        (x1, y1), (x2, y2), share = route[0].bottom, route[1].top, 0.36
-    eased = share * share * (3 - 2 * share)  # the curve leaves and arrives upright
-    return _text(x1 + (x2 - x1) * eased, y1 + (y2 - y1) * share + 4, "label", flow.label)
+        curves, shares = list(pairwise(route)), (0.36, 0.5, 0.68, 0.25, 0.8)
+    places = [_on_curve(above.bottom, below.top, share) for above, below in curves for share in shares]
+    places += [(bend.x, bend.y + _BOX_HEIGHT / 2) for bend in route[1:-1]]
+    for x, y in places:
+        area = _Area.of_label(x, y, flow.label)
+        if not any(area.meets(other) for other in taken):
+            return x, y
+    return places[0]
+
+
+def _on_curve(start: tuple[float, float], end: tuple[float, float], t: float) -> tuple[float, float]:
+    """The point at ``t`` of the curve that :func:`_path` draws, which leaves and arrives upright."""
+    (x1, y1), (x2, y2) = start, end
+    middle = (y1 + y2) / 2
+    return x1 + (x2 - x1) * t * t * (3 - 2 * t), y1 * (1 - t) ** 3 + 3 * middle * t * (1 - t) + y2 * t**3
 
 
 def _box(place: _Place) -> str:

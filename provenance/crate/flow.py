@@ -63,6 +63,41 @@ def flow_graph(run: Run, tools: dict[str, Tool]) -> tuple[list[Node], list[Flow]
     return nodes, flows
 
 
+def sorted_out(nodes: list[Node], flows: list[Flow]) -> tuple[list[str], list[Flow]]:
+    """Tell which flows close a circle, and order the nodes so that all others lead onwards.
+
+    Times don't tell: a tool that gathers may have been started before the one that feeds it.
+
+    Returns
+    -------
+    tuple
+        The keys of the nodes, sources first, and the flows that go back.
+    """
+    onwards: dict[str, list[Flow]] = defaultdict(list)
+    for flow in flows:
+        onwards[flow.source].append(flow)
+    finished: dict[str, None] = {}
+    entered: set[str] = set()
+    back = []
+    for node in nodes:
+        if node.key in entered:
+            continue
+        entered.add(node.key)
+        way = [(node.key, iter(onwards[node.key]))]
+        while way:
+            key, left = way[-1]
+            following = next(left, None)
+            if following is None:
+                finished[key] = None
+                way.pop()
+            elif following.target not in entered:
+                entered.add(following.target)
+                way.append((following.target, iter(onwards[following.target])))
+            elif following.target not in finished:
+                back.append(following)
+    return list(finished)[::-1], back
+
+
 def _flows(run: Run, place: dict[str, str]) -> tuple[dict[tuple[str, str], set[str]], Counter[tuple[str, str]]]:
     files: dict[tuple[str, str], set[str]] = defaultdict(set)
     values: Counter[tuple[str, str]] = Counter()

@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from provenance.crate.entities import Entity, ref, refs, slug, value_type, without_nothing
+from provenance.crate.folders import named_folders
 from provenance.run.model import Data, Run, Task, Value
 
 WORKFLOW = ""  # stands for the workflow where a tool's key is expected
 _SUFFIX_LIMIT = 8  # characters; what is longer is a part of the name, not an ending
 _SLOTS_LIMIT = 30  # slots by ending for each tool and direction; the rest shares one
+IMPLIED = "Files and folders that no argument named."
 _PROFILE = "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"
 
 
@@ -31,6 +33,7 @@ class Parameter:
     owner: str
     is_input: bool
     types: set[str] = field(default_factory=set)  # File, Dataset, or the types of values seen
+    is_implied: bool = False  # no argument has this name: it stands for what came in or went out besides
 
     def entity(self) -> Entity:
         """Describe it as a FormalParameter."""
@@ -43,6 +46,7 @@ class Parameter:
             "conformsTo": ref(_PROFILE),
             "name": self.name,
             "additionalType": kind,
+            **({"description": IMPLIED} if self.is_implied else {}),
         }
 
 
@@ -84,6 +88,7 @@ class Slots:
             else:
                 name = f"{direction}-{ending}" if ending else direction
             found = self._get(owner, is_input, name, "Dataset" if is_folder else "File")
+            found.is_implied = True
             self._by_ending[owner, is_input, is_folder, ending] = found
         return found
 
@@ -92,6 +97,10 @@ class Slots:
         parameter = self._get(owner, is_input, value.name, "value")
         parameter.types.add(value_type(value))
         return parameter
+
+    def for_folder(self, owner: str, is_input: bool, value: Value) -> Parameter:
+        """The slot of a tool (or WORKFLOW) that the files in a folder go through which an argument names."""
+        return self._get(owner, is_input, value.name, "Dataset")
 
     def examples(self, key: str) -> tuple[str, ...]:
         """Identifiers of the parameters that the data ``key`` came through."""
@@ -158,10 +167,10 @@ class Slots:
     def _note_workflow(self, run: Run) -> None:
         self._note(WORKFLOW, True, run.inputs, self._run_arguments)
         self._note(WORKFLOW, False, run.outputs, self._run_results)
-        for value in only_values(run.arguments, run.inputs):
-            self.for_value(WORKFLOW, True, value)
-        for value in only_values(run.results, run.outputs):
-            self.for_value(WORKFLOW, False, value)
+        self._note_values(WORKFLOW, True, run.arguments, run.inputs, run.cwd)
+        self._note_values(WORKFLOW, False, run.results, run.outputs, run.cwd)
+        for folder in named_folders(run.arguments, run.outputs, self._data, run.cwd):
+            self.for_folder(WORKFLOW, False, folder.value)
 
     def _note_tasks(self, run: Run) -> None:
         made_by: dict[str, list[Parameter]] = defaultdict(list)
@@ -173,11 +182,13 @@ class Slots:
                     parameter = self.for_data(task.tool, False, key, names)
                     if parameter not in made_by[key]:
                         made_by[key].append(parameter)
-            for value in only_values(task.results, task.outputs):
-                self.for_value(task.tool, False, value)
+            cwd = task.cwd or run.cwd
+            self._note_values(task.tool, False, task.results, task.outputs, cwd)
+            for folder in named_folders(task.arguments, task.outputs, self._data, cwd):
+                self.for_folder(task.tool, False, folder.value)
         given = dict.fromkeys(run.inputs)
         for task in run.tasks:
-            self._note_inputs(task, made_by, given)
+            self._note_inputs(task, made_by, given, task.cwd or run.cwd)
         for key in run.outputs:
             if key in self._data:
                 target = self.for_data(WORKFLOW, False, key, self._run_results)
@@ -185,7 +196,19 @@ class Slots:
                     self._connect(source, target)
         self._note_value_edges(run)
 
-    def _note_inputs(self, task: Task, made_by: dict[str, list[Parameter]], given: dict[str, None]) -> None:
+    def _note_values(
+        self, owner: str, is_input: bool, values: tuple[Value, ...], touched: tuple[str, ...], cwd: str | None
+    ) -> None:
+        folders = {folder.value for folder in named_folders(values, touched, self._data, cwd)}
+        for value in only_values(values, touched):
+            if folders and isinstance(value.value, str) and value in folders:
+                self.for_folder(owner, is_input, value)
+            else:
+                self.for_value(owner, is_input, value)
+
+    def _note_inputs(
+        self, task: Task, made_by: dict[str, list[Parameter]], given: dict[str, None], cwd: str | None
+    ) -> None:
         names = named_data(task.arguments)
         self._note(task.tool, True, task.inputs, names)
         for key in task.inputs:
@@ -196,8 +219,7 @@ class Slots:
                 self._connect(source, target)
             if key in given:
                 self._connect(self.for_data(WORKFLOW, True, key, self._run_arguments), target)
-        for value in only_values(task.arguments, task.inputs):
-            self.for_value(task.tool, True, value)
+        self._note_values(task.tool, True, task.arguments, task.inputs, cwd)
 
     def _note_value_edges(self, run: Run) -> None:
         tasks = {task.key: task for task in run.tasks}

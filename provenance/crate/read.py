@@ -13,7 +13,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from provenance.crate import read_actions, read_data, read_own, read_values
+from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph
+from provenance.crate.parameters import IMPLIED
 from provenance.crate.read_about import read_about
 from provenance.crate.read_actions import Actions
 from provenance.crate.source import Payload, open_crate
@@ -60,6 +62,7 @@ class _Reader:
         self._actions: Actions = read_actions.sort_out(graph)
         self._gaps: list[Gap] = []
         self._zoneless = 0
+        self._slots: dict[str, dict[str, Entity]] = {}
         # Crates that wfprov wrote give command lines as descriptions; others may give anything.
         self._is_own = "#engine-run" in graph or graph.id(self._actions.run or {}).startswith("#run-")
         self._main: Entity | None = next(iter(graph.refs(graph.root, "mainEntity")), None)
@@ -126,7 +129,7 @@ class _Reader:
             data=data,
             inputs=inputs,
             outputs=outputs,
-            arguments=self._values(action, "object"),
+            arguments=(*self._named_data(action), *self._values(action, "object")),
             results=self._values(action, "result", is_return=True),
             resources=self._resources(action),
             environment=environment,
@@ -156,7 +159,7 @@ class _Reader:
                     end=self._end(action, self._time(action, "startTime"), self._time(action, "endTime")),
                     inputs=read_data.data_ids(graph, graph.refs(action, "object")),
                     outputs=read_data.data_ids(graph, graph.refs(action, "result")),
-                    arguments=self._values(action, "object"),
+                    arguments=(*self._named_data(action), *self._values(action, "object")),
                     results=self._values(action, "result", is_return=True),
                     name=graph.text(action, "name") or graph.text(step, "name"),
                     command=self._command(graph.text(action, "description")) if self._is_own else (),
@@ -261,6 +264,35 @@ class _Reader:
             for entity in (self._graph.refs(action, name) if action else ())
             if "PropertyValue" in self._graph.types(entity) and not read_own.is_ending(entity)
         )
+
+    def _named_data(self, action: Entity | None) -> tuple[Value, ...]:
+        """Arguments that named a file or folder: the data that are examples of a parameter of what was executed."""
+        graph = self._graph
+        slots = {key: entity for tool in self._instruments(action) for key, entity in self._named_inputs(tool).items()}
+        if action is None or not slots:
+            return ()
+        found = []
+        for entity in graph.refs(action, "object"):
+            identifier = graph.id(entity)
+            if not read_data.is_data(graph, entity):
+                continue
+            path = graph.text(entity, "alternateName") if identifier[:1] == "#" else None
+            for slot in (slots[key] for key in graph.ids(entity, "exampleOfWork") if key in slots):
+                key = None if identifier.startswith(FOLDER) else identifier
+                found.append(Value(graph.text(slot, "name") or graph.id(slot), path or identifier, data_key=key))
+        return tuple(found)
+
+    def _instruments(self, action: Entity | None) -> list[Entity]:
+        return self._graph.refs(action, "instrument") if action else []
+
+    def _named_inputs(self, tool: Entity) -> dict[str, Entity]:
+        """The input parameters of a tool, or of the workflow, that have the name of an argument."""
+        key = self._graph.id(tool)
+        if key not in self._slots:
+            slots = self._graph.refs(tool, "input") if self._is_own else []
+            named = [slot for slot in slots if self._graph.text(slot, "description") != IMPLIED]
+            self._slots[key] = {self._graph.id(slot): slot for slot in named}
+        return self._slots[key]
 
     def _end(self, action: Entity | None, start: int | None, end: int | None) -> int | None:
         """The end as exactly as the duration tells that our own crates give beside it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph, is_relative
 from provenance.crate.read_actions import Actions
 from provenance.crate.read_values import moment, size
@@ -47,7 +48,8 @@ def is_data(graph: Graph, entity: Entity) -> bool:
 
 
 def data_ids(graph: Graph, entities: Iterable[Entity]) -> tuple[str, ...]:
-    """Identifiers of the files and folders among ``entities``; a collection stands for its parts."""
+    """Identifiers of the files and folders among ``entities``; a collection stands for its parts, as does
+    the folder that an argument of our own crates named."""
     found: dict[str, None] = {}
     seen: set[str] = set()
     waiting = list(entities)[::-1]
@@ -58,7 +60,8 @@ def data_ids(graph: Graph, entities: Iterable[Entity]) -> tuple[str, ...]:
             continue
         seen.add(identifier)
         types = graph.types(entity)
-        parts = graph.refs(entity, "hasPart", "mainEntity") if "Collection" in types and "File" not in types else []
+        is_list = ("Collection" in types and "File" not in types) or identifier.startswith(FOLDER)
+        parts = graph.refs(entity, "hasPart", "mainEntity") if is_list else []
         if parts:
             waiting.extend(reversed(parts))
         elif identifier:
@@ -101,6 +104,8 @@ class DataTable:
         for identifier, entity in graph:
             types = graph.types(entity)
             if not types & {"File", "Dataset"} or identifier == graph.root_id or identifier in _NOT_FOR_THE_RUN:
+                continue
+            if identifier.startswith(FOLDER):
                 continue
             if types & {"SoftwareSourceCode", "SoftwareApplication", "ComputationalWorkflow"}:
                 self.note((identifier,), Role.SOURCE, "source code, as its type says")

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import provenance
-from provenance.crate.data_entities import Placed
+from provenance.crate.data_entities import Placed, original_path
 from provenance.crate.entities import (
     Entity,
     action_status,
@@ -29,6 +29,7 @@ from provenance.crate.entities import (
     slug,
     without_nothing,
 )
+from provenance.crate.folders import FOLDER, NamedFolder, named_folders
 from provenance.crate.layout import file_uri
 from provenance.crate.parameters import WORKFLOW, Slots, only_values
 from provenance.crate.read_own import WALL_TIME
@@ -81,6 +82,8 @@ class RunEntities:
         self._slots = slots
         self._log_ids = log_ids
         self._value_limit = value_limit
+        self._data = {key: one.data for key, one in placed.items()}
+        self._folders = 0
         self._values: dict[tuple[str, str, object, str | None], str] = {}
         agent = agent_of(run)
         self._agent = agent and ref(person_id(agent))
@@ -98,12 +101,12 @@ class RunEntities:
     def whole(self) -> Iterator[Entity]:
         """Describe the run as a whole and what only it refers to."""
         run = self._run
-        objects, new = self._objects(WORKFLOW, True, run.inputs, run.arguments)
+        objects, new = self._objects(WORKFLOW, True, run.inputs, run.arguments, run.cwd)
         yield from new
         configuration = (p.id for p in self._placed.values() if p.data.role is Role.CONFIGURATION)
         remote_inputs = list(run.about.remote_inputs)
         remote_outputs = list(run.about.remote_outputs)
-        results, new = self._objects(WORKFLOW, False, run.outputs, run.results)
+        results, new = self._objects(WORKFLOW, False, run.outputs, run.results, run.cwd, run.arguments)
         yield from new
         if not results and not remote_outputs:
             results, new = _outcome(run.status, run.exit_code, run.signal)
@@ -187,9 +190,10 @@ class RunEntities:
 
     def _task(self, identifier: str, number: int, task: Task) -> Iterator[Entity]:
         run, tool = self._run, self._tools[task.tool]
-        objects, new = self._objects(task.tool, True, task.inputs, task.arguments)
+        cwd = task.cwd or run.cwd
+        objects, new = self._objects(task.tool, True, task.inputs, task.arguments, cwd)
         yield from new
-        results, new = self._objects(task.tool, False, task.outputs, task.results)
+        results, new = self._objects(task.tool, False, task.outputs, task.results, cwd, task.arguments)
         yield from new
         if not results:
             results, new = _outcome(task.status, task.exit_code, task.signal)
@@ -229,14 +233,28 @@ class RunEntities:
             "error": (error or _why(status, exit_code, signal)) if has_failed else None,
         }
 
-    def _objects(
-        self, owner: str, is_input: bool, keys: tuple[str, ...], values: Iterable[Value]
+    def _objects(  # noqa: PLR0917
+        self,
+        owner: str,
+        is_input: bool,
+        keys: tuple[str, ...],
+        values: tuple[Value, ...],
+        cwd: str | None,
+        targets: tuple[Value, ...] = (),
     ) -> tuple[list[str], list[Entity]]:
-        """Identifiers of what came through the slots of a tool (or WORKFLOW), and the values that
-        are new."""
+        """Identifiers of what came through the slots of a tool (or WORKFLOW), and the values and
+        folders that are new; ``targets`` are arguments, which may say where the outputs go."""
         found = [self._placed[key].id for key in keys if key in self._placed]
         new = []
+        folders = {folder.value: folder for folder in named_folders((*values, *targets), keys, self._data, cwd)}
+        for folder in folders.values():
+            parts = (self._placed[key].id for key in folder.keys if key in self._placed)
+            entity = self._folder(folder, list(parts), self._slots.for_folder(owner, is_input, folder.value).id)
+            found.append(entity["@id"])
+            new.append(entity)
         for value in only_values(values, keys):
+            if folders and isinstance(value.value, str) and value in folders:
+                continue
             parameter = self._slots.for_value(owner, is_input, value)
             known = (parameter.id, type(value.value).__name__, value.value, value.sha256)
             identifier = self._values.get(known)
@@ -246,6 +264,17 @@ class RunEntities:
                 new.append(self._value(identifier, value, parameter.id))
             found.append(identifier)
         return list(dict.fromkeys(found)), new
+
+    def _folder(self, folder: NamedFolder, parts: list[str], parameter: str) -> Entity:
+        self._folders += 1
+        return {
+            "@id": f"{FOLDER}{self._folders}/",
+            "@type": "Dataset",
+            "name": folder.path.rpartition("/")[2],
+            "alternateName": original_path(self._run, folder.path),
+            "hasPart": refs(parts),
+            "exampleOfWork": ref(parameter),
+        }
 
     def _value(self, identifier: str, value: Value, parameter: str) -> Entity:
         content = value.value

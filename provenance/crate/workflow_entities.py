@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from provenance.crate.data_entities import Placed, file_entity, source_version
+from provenance.crate.data_entities import Placed, file_entity, is_tracked, source_version
 from provenance.crate.entities import (
     Entity,
     license_entity,
@@ -122,12 +122,14 @@ def _main(workflow: Workflow, language: Software, tools: list[str], steps: list[
     run, about = workflow.run, workflow.run.about
     if workflow.main is not None:
         entity = file_entity(run, workflow.main, workflow.slots, workflow.packed_at)
-        version = source_version(run, workflow.main.outcome)
+        version = source_version(run, workflow.main.data.path, workflow.main.outcome)
     else:
         entity = dict(workflow.main_file)
         version = f"sha256:{entity['sha256']}"
     control = run.environment.source_control
-    repository = control.remote if control and (control.remote or "").startswith(("https://", "http://")) else None
+    is_elsewhere = workflow.main is not None and not is_tracked(run, workflow.main.data.path)
+    is_web = control is not None and (control.remote or "").startswith(("https://", "http://"))
+    repository = control.remote if control and is_web and not is_elsewhere else None
     entity |= {
         "@id": workflow.main_id,
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
@@ -162,7 +164,7 @@ def _tool(workflow: Workflow, identifier: str, tool: Tool) -> Iterator[Entity]:
     }
     if source is not None:
         entity["url"] = _source_url(run, source, tool)
-        entity["version"] = tool.version or source_version(run, source.outcome)
+        entity["version"] = tool.version or source_version(run, source.data.path, source.outcome)
     elif tool.path:
         entity["url"] = file_uri(run.host, tool.path)
         entity["version"] = tool.version or _version_of_file(run, tool.path)

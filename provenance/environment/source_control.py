@@ -219,6 +219,7 @@ def _changes(root: str, commit: str | None, run_folder: Path) -> dict[str, Any]:
         changed = repository.names(*_DIFF, "--name-only", "-z", base)
         kept_out = [name for name in changed if is_private_name(name) or _is_huge(Path(root, name))]
         untracked, left_out = _untracked_sources(root, repository)
+        ignored = repository.names("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
         left_out += kept_out
         for name in _not_added(repository, untracked):
             untracked.remove(name)
@@ -234,6 +235,10 @@ def _changes(root: str, commit: str | None, run_folder: Path) -> dict[str, Any]:
         found["patch"] = PATCH_NAME
     if untracked:
         found["untracked"] = untracked
+    # Code in there belongs to no commit, though the tree is clean.
+    ignored = [name for name in ignored if not name.endswith("__pycache__/")]
+    if ignored:
+        found["ignored"] = ignored
     if left_out:
         found["left_out"] = sorted(set(left_out))
     return found

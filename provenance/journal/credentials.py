@@ -201,14 +201,17 @@ def hide_in_command(words: Iterable[str]) -> List[str]:
     return shown
 
 
+_PRIVATE_ENDINGS = tuple("/" + place for place in _PRIVATE_PLACES)
+
+
 def is_private_name(path: str) -> bool:
     """Return whether a file of this name is made to hold credentials, as ``.env``, ``id_rsa`` and ``*.pem`` are."""
     name = path.rpartition("/")[2]
-    if any(path.endswith("/" + place) or path == place for place in _PRIVATE_PLACES):
+    if path.endswith(_PRIVATE_ENDINGS) or path in _PRIVATE_PLACES:
         return True
-    if _compiled(_PUBLIC_NAME).fullmatch(name) or _compiled(_CODE).fullmatch(name):
+    if _compiled(_PRIVATE_NAME).fullmatch(name) is None:
         return False
-    return _compiled(_PRIVATE_NAME).fullmatch(name) is not None
+    return not (_compiled(_PUBLIC_NAME).fullmatch(name) or _compiled(_CODE).fullmatch(name))
 
 
 def holds_private_key(head: bytes) -> bool:
@@ -218,7 +221,10 @@ def holds_private_key(head: bytes) -> bool:
 
 def _has_any(marks: Iterable[str], text: str) -> bool:
     lowered = text.lower()
-    return any(mark in lowered for mark in marks)
+    for mark in marks:  # noqa: SIM110 - asked of every value of a run, and twice as fast as any()
+        if mark in lowered:
+            return True
+    return False
 
 
 def _hidden_word(word: str, is_program: bool) -> str:

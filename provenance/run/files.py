@@ -293,10 +293,15 @@ class DataMaker:
 
 def _begins_with_key(path: str) -> bool:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of files
-            return holds_private_key(file.read(_HEAD))
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a third of the time of open(), for thousands of files
     except OSError:  # it can't be taken along either
         return False
+    try:
+        return holds_private_key(os.read(fd, _HEAD))
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def _description(version: Version) -> str | None:

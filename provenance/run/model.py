@@ -185,6 +185,7 @@ class SourceControl:
     is_dirty: bool = False
     patch: str | None = None  # absolute path of a file with the uncommitted changes (git apply reads it)
     untracked: tuple[str, ...] = ()  # relative paths of the untracked source files in the patch
+    ignored: tuple[str, ...] = ()  # relative paths that the repository is told to leave out; folders end with a slash
 
 
 @dataclass(frozen=True, slots=True)

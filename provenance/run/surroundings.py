@@ -78,6 +78,7 @@ def _source_control(git: Mapping[str, Any], run_folder: Path) -> SourceControl |
         is_dirty=bool(git.get("dirty")),
         patch=str(run_folder / Path(patch).name) if patch else None,
         untracked=_texts(git.get("untracked")),
+        ignored=_texts(git.get("ignored")),
     )
 
 
