@@ -36,6 +36,7 @@ def step(number):
 print(os.getpid(), flush=True)
 for number in range(int(sys.argv[1])):
     step(number)
+sys.stdin.read()  # still there, however late the killer is
 """
 
 
@@ -46,10 +47,11 @@ def killed_at(moment: random.Random, place: Path, wfprov: Wfprov, target: str) -
         [Path(sys.executable).parent / "wfprov", "run", "--quiet", "--", sys.executable, "workload.py", str(STEPS)],
         cwd=place,
         env=wfprov.environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    assert recorder.stdout is not None
+    assert recorder.stdin is not None and recorder.stdout is not None
     with recorder.stdout as told:
         command = int(told.readline())
         steps = moment.randrange(STEPS - 15)
@@ -62,6 +64,7 @@ def killed_at(moment: random.Random, place: Path, wfprov: Wfprov, target: str) -
             os.killpg(recorder.pid, signal.SIGKILL)
         else:
             os.kill(command if target == "command" else recorder.pid, signal.SIGKILL)
+        recorder.stdin.close()
         steps += told.read().count(b"moment")  # until the last of them has gone
     return run.find(place, None), steps, recorder.wait()
 
