@@ -12,6 +12,7 @@ from provenance.crate.write import write
 
 pytest.importorskip("rocrate_validator")
 
+
 def problems(crate, level="recommended"):
     from provenance.crate.validate import validate
 
