@@ -118,16 +118,18 @@ def launch(settings: LaunchSettings, describe: Optional[Describe] = None, say: S
             save_limit=settings.save_limit,
         )
     with signals.blocked() as mask:
+        witness = signals.Witness()
         try:
             pid = _start(settings.command, plan, trace, mask)
         except LaunchError:
+            witness.dismiss()
             if recording is not None:
                 recording.discard()
             raise
         _fill_standard_descriptors()
         if recording is not None and describe is not None:
             recording.describe(describe)
-        status, usage = signals.await_end(pid)
+        status, usage = signals.await_end(pid, witness)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         if recording is None:

@@ -64,7 +64,7 @@ def blocked() -> Iterator[Set[int]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def await_end(pid: int) -> Tuple[int, resource.struct_rusage]:
+def await_end(pid: int, witness: Witness) -> Tuple[int, resource.struct_rusage]:
     """Wait for the child `pid`, passing signals on and stopping when it stops.
 
     Returns
@@ -73,7 +73,6 @@ def await_end(pid: int) -> Tuple[int, resource.struct_rusage]:
         The wait status (see :func:`os.WIFEXITED`) and the resource usage of the child and all it
         waited for.
     """
-    witness = _Witness()
     try:
         while True:
             got = signal.sigwaitinfo(AWAITED)
@@ -111,7 +110,7 @@ def die_by(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-def _is_for_us_alone(got: signal.struct_siginfo, pid: int, witness: _Witness) -> bool:
+def _is_for_us_alone(got: signal.struct_siginfo, pid: int, witness: Witness) -> bool:
     # > 0: sent by the kernel, for the terminal to the whole group or for a fault or timer of ours.
     if got.si_code > 0 or signal.getsignal(got.si_signo) is signal.SIG_IGN:
         return False
@@ -127,8 +126,10 @@ def _send(pid: int, number: int) -> None:
         return
 
 
-class _Witness:
+class Witness:
     """A process beside us that notes signals: what it got too was sent to the whole group or job.
+
+    Made before the command, so that it gets whatever is sent as soon as there is one.
 
     ``kill -- -GROUP``, a shell's ``kill %1`` and batch systems signal every process they find;
     passing such a signal on would deliver it twice, which many programs take for "stop at once".
