@@ -19,6 +19,7 @@ COMMANDS = {
     "pack": "Make a crate of a recorded run.",
     "init": "Write ro-crate-info.yaml, filled in as far as the project tells.",
     "validate": "Check a crate against its profiles, without network.",
+    "scan": "Look through a crate for credentials and private names; write one without them.",
     "inspect": "Say in a few lines what happened in a run, from any engine's crate.",
     "doctor": "Say what this machine can record and what is missing.",
 }

@@ -24,7 +24,7 @@ from provenance.journal.events import RUN_FILE
 from provenance.journal.reader import JournalFile
 from provenance.recording.folder import record_root
 from provenance.run.info import FILE_NAME, Info, read_info
-from provenance.run.model import Run
+from provenance.run.model import Container, Run
 
 _SHOWN = 5  # changed or gone files that are named one by one
 
@@ -89,6 +89,17 @@ class _Bar:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What you know about the workflow, instead of the ro-crate-info.yaml of the run.",
 )
+@click.option(
+    "--include-image/--no-include-image",
+    default=None,
+    help="Take the images of containers along, whatever their size, or none; by default image files up to 50 MB.",
+)
+@click.option(
+    "--publishable",
+    is_flag=True,
+    help="Write pseudonyms for home folders, users, accounts, groups and internal hosts; who is who is kept beside the "
+    "crate, in <crate>.names.json.",
+)
 @click.option("--force", is_flag=True, help="Replace a crate that is there already.")
 @click.option(
     "--record-dir",
@@ -105,6 +116,8 @@ def command(  # noqa: PLR0917 (click gives each option by name)
     max_file_size: int | None,
     checksums: str,
     info: Path | None,
+    include_image: bool | None,
+    publishable: bool,
     force: bool,
     record_dir: Path | None,
     as_json: bool,
@@ -116,6 +129,7 @@ def command(  # noqa: PLR0917 (click gives each option by name)
         data=DataMode(data or DataMode.AUTO),
         max_file_size=max_file_size,
         checksums=Checksums(checksums),
+        include_images=include_image,
         force=force,
     )
     report = pack_run(
@@ -126,6 +140,7 @@ def command(  # noqa: PLR0917 (click gives each option by name)
         record_dir=record_dir,
         show_progress=not (as_json or quiet),
         is_data_chosen=data is not None,
+        is_publishable=publishable,
     )
     if as_json:
         click.echo(json.dumps(report_as_dict(report), indent=2))
@@ -144,6 +159,7 @@ def pack_run(
     record_dir: Path | None = None,
     show_progress: bool = False,
     is_data_chosen: bool = False,
+    is_publishable: bool = False,
 ) -> PackReport:
     """Find a recorded run, add what the user knows about it, and write its crate.
 
@@ -159,18 +175,56 @@ def pack_run(
     )
     known = _information(folder, info)
     settings = _with_wishes(settings or PackSettings(), known, is_data_chosen)
-    found = load(folder, known)
+    found = load(folder, known, examine=True)
     # What is loaded stays to the end; looking for garbage among it takes a fifth of the time.
     gc.freeze()
     gc.disable()  # and what is made from here on is let go of at once
     target = output if output is not None else default_target(found, settings.as_zip)
     bar = _Bar() if show_progress and sys.stderr.isatty() else None
-    with _terminated_cleanly():
+    with _terminated_cleanly(), _saved_images(found, settings, target) as (settings, missing):
         try:
-            return write(found, target, settings, bar)
+            if is_publishable:
+                from provenance.crate.pseudonyms import write_publishable
+
+                report = write_publishable(found, target, settings, bar)
+            else:
+                report = write(found, target, settings, bar)
+            report.gaps += missing
+            return report
         finally:
             if bar is not None:
                 bar.close()
+
+
+@contextmanager
+def _saved_images(run: Run, settings: PackSettings, target: Path) -> Iterator[tuple[PackSettings, list[str]]]:
+    """Have the engines write archives of the images that they have, beside the crate, for as long as it is made."""
+    wanted = [one for one in run.containers if one.engine and one.image_id] if settings.include_images else []
+    if not wanted:
+        yield settings, []
+        return
+    import tempfile
+
+    from provenance.environment.container_images import save
+
+    target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".wfprov-images-", dir=target.absolute().parent) as folder:
+        saved, missing = {}, []
+        for number, one in enumerate(wanted):
+            archive = Path(folder) / f"{number}.tar"
+            why = save(one.engine, one.image_id or "", _loadable_name(one), archive)
+            if why is None:
+                saved[one.key] = str(archive)
+            else:
+                missing.append(f"the image {one.image}: {why}")
+        yield replace(settings, saved_images=saved), missing
+
+
+def _loadable_name(image: Container) -> str | None:
+    """Name an image as engines do, so that it has that name again when the archive is loaded."""
+    if not (image.name and image.tag):
+        return None
+    return f"{image.registry}/{image.name}:{image.tag}" if image.registry else f"{image.name}:{image.tag}"
 
 
 def _information(folder: Path, chosen: Path | None) -> Info | None:
@@ -233,6 +287,8 @@ def report_as_dict(report: PackReport) -> dict[str, object]:
         "described": report.described,
         "bytes": report.bytes,
         "entities": report.entities,
+        "software": clean(report.software),
+        "locks": clean(report.locks),
         "seconds": {
             "hashing": round(report.seconds_hashing, 3),
             "copying": round(report.seconds_copying, 3),
@@ -242,6 +298,8 @@ def report_as_dict(report: PackReport) -> dict[str, object]:
         "changed": [clean(path) for path in report.changed],
         "gone": [clean(path) for path in report.gone],
         "gaps": [clean(text) for text in report.gaps],
+        "removed": [{"file": clean(one.path), "line": one.line, "kind": clean(one.reason)} for one in report.removed],
+        "names_file": None if report.names_file is None else clean(report.names_file),
     }
 
 
@@ -256,11 +314,20 @@ def print_report(report: PackReport) -> None:
         ("seconds copying", f"{report.seconds_copying:.2f}"),
         ("seconds metadata", f"{report.seconds_metadata:.2f}"),
     ]
+    software = (("software", report.software), ("locks", report.locks))
+    rows[3:3] = [(name, clean(value)) for name, value in software if value]
     for name, value in rows:
         click.echo(f"  {name:<17} {value}")
     _print_list("Changed since the run, so described without their content", report.changed)
     _print_list("Gone, so described without their content", report.gone)
     _print_list("Not seen while the run was recorded", report.gaps)
+    _print_list(
+        "Credentials that were removed",
+        [f"{one.path}, line {one.line}: {one.reason}" for one in report.removed],
+        len(report.removed),
+    )
+    if report.names_file is not None:
+        click.echo(f"Whom the pseudonyms stand for (keep it to yourself): {clean(report.names_file)}")
     _print_list(
         "Missing for publishing (ro-crate-info.yaml; wfprov init writes one)",
         report.missing,

@@ -15,7 +15,7 @@ from provenance.errors import UsageError, WfprovError
 from provenance.recording.capabilities import TRACES
 from provenance.recording.folder import record_root
 from provenance.recording.launch import LaunchSettings, Outcome, launch
-from provenance.recording.limits import DEFAULT_SAVE_LIMIT
+from provenance.recording.limits import DEFAULT_SAMPLE_INTERVAL, DEFAULT_SAVE_LIMIT
 from provenance.recording.signals import die_by
 
 _PACK_TO_DEFAULT = ""
@@ -46,6 +46,14 @@ _PACK_TO_DEFAULT = ""
     default=DEFAULT_SAVE_LIMIT,
     help="Files up to this size are saved before they are overwritten (default: 10 MB).",
 )
+@click.option(
+    "--sample-interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_SAMPLE_INTERVAL,
+    show_default=True,
+    help="How often to note the CPU and memory in use; 0 for never.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong.")
 @click.option(
     "--pack",
@@ -63,6 +71,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     trace: str,
     record_dir: str | None,
     save_limit: int,
+    sample_interval: float,
     quiet: bool,
     pack_to: str | None,
     command: tuple[str, ...],
@@ -83,6 +92,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         info=info,
         trace=trace,
         save_limit=save_limit,
+        sample_interval=sample_interval,
     )
     outcome = launch(settings, _describe, _say)
     try:

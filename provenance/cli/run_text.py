@@ -10,7 +10,21 @@ from collections.abc import Iterable, Iterator
 
 from provenance.cli import text
 from provenance.crate.read_values import is_engine_language
-from provenance.run.model import Data, Person, ResourceUse, Role, Run, Software, Status, Task, Value
+from provenance.run.model import (
+    Accelerator,
+    Container,
+    Data,
+    Job,
+    Person,
+    ResourceUse,
+    Role,
+    Run,
+    Software,
+    Status,
+    Task,
+    Value,
+)
+from provenance.run.software_summary import locks_in_words, software_in_words
 from provenance.run.summary import DataUse, Summary, seconds, summarize
 
 _LABEL = 13  # columns of the labels at the left
@@ -233,18 +247,28 @@ def _add_surroundings(sheet: Sheet, run: Run, is_verbose: bool) -> None:
         " ".join(filter(None, [environment.operating_system, environment.kernel])),
         environment.machine,
         environment.cpu_model,
-        f"{environment.cpu_count} CPUs" if environment.cpu_count else None,
-        f"{text.size(environment.memory)} memory" if environment.memory else None,
+        environment.microarchitecture,
+        _of_which(f"{environment.cpu_count} CPUs", environment.cpu_limit and f"{environment.cpu_limit:g}")
+        if environment.cpu_count
+        else None,
+        _of_which(
+            f"{text.size(environment.memory)} memory", environment.memory_limit and text.size(environment.memory_limit)
+        )
+        if environment.memory
+        else None,
+        *(_accelerator(one) for one in environment.accelerators),
+        environment.file_system and f"files on {environment.file_system}",
     ]
     sheet.add("machine", ", ".join(filter(None, machine)))
-    packages = f"{text.plural(len(environment.packages), 'package')}" if environment.packages else None
-    sheet.add("software", ", ".join(filter(None, [_software(environment.interpreter), packages])))
+    sheet.add("job", _job(environment.job) if environment.job else None)
+    sheet.add("software", software_in_words(environment), 1000 if is_verbose else 3)
     if is_verbose:
-        for package in environment.packages:
-            sheet.add("", _software(package))
+        for software in (*environment.packages, *environment.software):
+            kind = f" ({software.kind})" if software.kind not in (None, "python") else ""
+            sheet.add("", _software(software) + kind + ("" if software.is_used is not False else ", not used"))
+    sheet.add("locks", locks_in_words(environment), 1000 if is_verbose else 2)
     for image in run.containers if is_verbose else run.containers[:_ITEMS_SHOWN]:
-        joint = "@" if (image.version or "").startswith("sha256:") else ":"
-        sheet.add("container", image.name + (joint + image.version if image.version else ""))
+        sheet.add("container", _container(image))
     control = environment.source_control
     if control:
         state = " with uncommitted changes" if control.is_dirty else ""
@@ -256,13 +280,52 @@ def _add_surroundings(sheet: Sheet, run: Run, is_verbose: bool) -> None:
         sheet.add("environment", f"{name}={value}", 1000)
 
 
+def _container(image: Container) -> str:
+    address = "/".join(filter(None, [image.registry, image.name])) or image.path or image.image
+    address = address + (f":{image.tag}" if image.tag else "") or "image not known"
+    digest = f"@sha256:{image.sha256[:12]}" if image.sha256 else ""
+    return f"{address}{digest} ({image.kind})"
+
+
+def _of_which(whole: str, limit: str | float | None) -> str:
+    return f"{whole} (limited to {limit})" if limit else whole
+
+
+def _accelerator(one: Accelerator) -> str:
+    memory = f"{text.size(one.memory)} memory" if one.memory else None
+    details = ", ".join(filter(None, [one.driver and f"driver {one.driver}", memory]))
+    return f"{one.name} ({details})" if details else one.name
+
+
+def _job(job: Job) -> str:
+    parts = [
+        f"{job.scheduler} {job.id}",
+        job.name,
+        job.partition and f"partition {job.partition}",
+        text.plural(job.nodes, "node") if job.nodes else None,
+        text.plural(job.tasks, "task") if job.tasks else None,
+        f"{text.plural(job.cpus_per_task, 'CPU')} a task" if job.cpus_per_task else None,
+        f"at most {text.duration(job.time_limit)}" if job.time_limit else None,
+        job.node_list and f"on {job.node_list}",
+    ]
+    return ", ".join(filter(None, parts))
+
+
 def _resources(use: ResourceUse, is_verbose: bool) -> str:
     parts = []
     if use.cpu_user is not None or use.cpu_system is not None:
         total = (use.cpu_user or 0) + (use.cpu_system or 0)
-        parts.append(f"{text.duration(total)} CPU")
-    if use.max_memory is not None:
+        rates = [f"{rate:.2g} {word}" for rate, word in ((use.average_cpu, "average"), (use.max_cpu, "most")) if rate]
+        parts.append(f"{text.duration(total)} CPU" + (f" ({', '.join(rates)} processors)" if rates else ""))
+    if use.max_total_memory is not None:
+        average = f" ({text.size(use.average_memory)} average)" if use.average_memory is not None else ""
+        parts.append(f"{text.size(use.max_total_memory)} peak memory of all processes{average}")
+        if use.max_memory is not None:
+            parts.append(f"{text.size(use.max_memory)} of the largest")
+    elif use.max_memory is not None:
         parts.append(f"{text.size(use.max_memory)} peak memory")
+    if use.read_bytes is not None or use.written_bytes is not None:
+        parts.append(f"{text.size(use.read_bytes)} read, {text.size(use.written_bytes)} written")
     if is_verbose or len(use.extra) <= _EXTRA_SHOWN:
         parts += [f"{value.name}={value.value}" + (f" {unit(value.type)}" if value.type else "") for value in use.extra]
     elif use.extra:

@@ -1,7 +1,8 @@
-"""The files of a crate that tell the surroundings of the run: packages, machine, uncommitted
+"""The files of a crate that tell the surroundings of the run: machine, bill of materials, uncommitted
 changes, output.
 
-Comes in: the Run. Goes out: files in ``environment/`` and ``logs/`` and their entities.
+Comes in: the Run. Goes out: files in ``environment/`` and ``logs/`` and their entities. The locks that the environment
+is rebuilt from are written by :mod:`.lock_files`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from hashlib import sha256
 from provenance.crate.archive import Archive
 from provenance.crate.entities import Entity, media_type, ref
 from provenance.crate.layout import ENVIRONMENT, LOGS, SOURCES, crate_id
+from provenance.crate.plots import cpu_plot, memory_plot
+from provenance.crate.usage_entities import system_entries
 from provenance.run.model import Log, Run
 
-REQUIREMENTS = f"{ENVIRONMENT}/requirements.txt"
 RUN_SCRIPT = f"{SOURCES}/run.sh"
-REQUIREMENTS_FORMAT = "https://pip.pypa.io/en/stable/reference/requirements-file-format/"
+BILL_OF_MATERIALS = f"{ENVIRONMENT}/sbom.cdx.json"
+_BILL_FORMAT = "https://cyclonedx.org/docs/1.6/json/"
 _LOG_LIMIT = 50_000_000  # bytes of a log that are kept, its end
 
 
@@ -51,6 +54,10 @@ class GeneratedFiles:
         self.entities.append(entity)
         return entity
 
+    def count(self) -> int:
+        """Count the files; the other entities are what they refer to."""
+        return sum(entity["@type"] == "File" for entity in self.entities)
+
 
 def write_script(run: Run, files: GeneratedFiles) -> Entity:
     """Write the command as a shell script, for runs whose workflow is the command itself."""
@@ -71,37 +78,22 @@ def _quoted(word: str) -> bytes:
     return b"'" + raw.replace(b"'", b"'\"'\"'") + b"'"
 
 
-def write_environment(run: Run, files: GeneratedFiles) -> str | None:
-    """Write packages, machine and changes; returns the identifier of the list of packages."""
-    surroundings = run.environment
-    requirements = None
-    if surroundings.packages:
-        head = _interpreter_line(run)
-        lines = sorted(f"{p.name}=={p.version}" if p.version else p.name for p in surroundings.packages)
-        content = (head + "\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
-        name = "Packages that were installed"
-        requirements = files.add(REQUIREMENTS, content, name, conformsTo=ref(REQUIREMENTS_FORMAT))["@id"]
-        files.entities.append(
-            {
-                "@id": REQUIREMENTS_FORMAT,
-                "@type": "CreativeWork",
-                "name": "Requirements file format",
-                "url": REQUIREMENTS_FORMAT,
-            }
-        )
+def write_environment(run: Run, files: GeneratedFiles) -> None:
+    """Write what is known of the machine, and the changes that were not committed."""
     system = _system(run)
     if system:
         content = (json.dumps(system, indent=2) + "\n").encode()
         files.add(f"{ENVIRONMENT}/system.json", content, "Machine and operating system")
     _write_patch(run, files)
-    return requirements
 
 
-def _interpreter_line(run: Run) -> str:
-    interpreter = run.environment.interpreter
-    if interpreter is None:
-        return ""
-    return f"# {interpreter.name} {interpreter.version or ''}".rstrip().replace("\n", " ") + "\n"
+def write_bill_of_materials(content: bytes, main_id: str, files: GeneratedFiles) -> None:
+    """Write the list of all software, used and installed."""
+    name = "Bill of materials: all software, used and installed"
+    entity = files.add(BILL_OF_MATERIALS, content, name, conformsTo=ref(_BILL_FORMAT), about=ref(main_id))
+    entity["encodingFormat"] = "application/vnd.cyclonedx+json"
+    page = {"@id": _BILL_FORMAT, "@type": "CreativeWork", "name": "CycloneDX 1.6", "url": _BILL_FORMAT}
+    files.entities.append({**page, "version": "1.6"})
 
 
 def _system(run: Run) -> dict[str, object]:
@@ -115,6 +107,7 @@ def _system(run: Run) -> dict[str, object]:
         "cpu_model": surroundings.cpu_model,
         "cpu_count": surroundings.cpu_count,
         "memory_bytes": surroundings.memory,
+        **system_entries(run),
     }
     if surroundings.interpreter:
         software = surroundings.interpreter
@@ -148,6 +141,17 @@ def _write_patch(run: Run, files: GeneratedFiles) -> None:
     if content:
         name = f"Changes to commit {control.commit or ''} that were not committed"
         files.add(f"{ENVIRONMENT}/uncommitted.patch", content, name.replace("  ", " "))
+
+
+def write_plots(run: Run, files: GeneratedFiles, run_id: str) -> None:
+    """Draw what the run used over time, when there is something to draw."""
+    for name, drawing, title in (
+        ("cpu", cpu_plot(run), "CPU use over time"),
+        ("memory", memory_plot(run), "Memory use over time"),
+    ):
+        if drawing is not None:
+            content = drawing.encode("utf-8", "backslashreplace")
+            files.add(f"{ENVIRONMENT}/{name}.svg", content, title, about=ref(run_id))
 
 
 def write_logs(run: Run, files: GeneratedFiles) -> list[str]:

@@ -12,13 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from provenance.crate import read_actions, read_data, read_own, read_values
+from provenance.crate import read_actions, read_data, read_hardware, read_own, read_software, read_values
 from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph
 from provenance.crate.parameters import IMPLIED
 from provenance.crate.read_about import read_about
 from provenance.crate.read_actions import Actions
+from provenance.crate.read_containers import ReadContainers
 from provenance.crate.source import Payload, open_crate
+from provenance.crate.usage_entities import WALL_TIME
 from provenance.run.model import (
     Gap,
     ResourceUse,
@@ -63,6 +65,7 @@ class _Reader:
         self._gaps: list[Gap] = []
         self._zoneless = 0
         self._slots: dict[str, dict[str, Entity]] = {}
+        self._containers = ReadContainers(graph)
         # Crates that wfprov wrote give command lines as descriptions; others may give anything.
         self._is_own = "#engine-run" in graph or graph.id(self._actions.run or {}).startswith("#run-")
         self._main: Entity | None = next(iter(graph.refs(graph.root, "mainEntity")), None)
@@ -70,7 +73,9 @@ class _Reader:
     def run(self) -> Run:
         graph, action = self._graph, self._actions.run
         tools: dict[str, Tool] = {}
+        self._containers.of(action)
         tasks = self._tasks(tools)
+        container = self._containers.of_run(action, (task.container for task in tasks))
         program = (
             self._tool(action, {}, tools) if action and not self._main and graph.refs(action, "instrument") else None
         )
@@ -103,6 +108,7 @@ class _Reader:
         system_host, environment = read_own.environment(graph, self._payload, self._variables(action))
         if uname:
             environment = replace(environment, operating_system=uname[1], kernel=uname[3], machine=uname[4])
+        environment = read_hardware.with_machine(graph, action, environment)
         if action:
             self._gaps += read_own.gaps(graph, action)
         run = Run(
@@ -133,7 +139,8 @@ class _Reader:
             results=self._values(action, "result", is_return=True),
             resources=self._resources(action),
             environment=environment,
-            containers=self._containers(),
+            containers=self._containers.found,
+            container=container,
             about=about,
             gaps=tuple(self._gaps),
         )
@@ -169,6 +176,7 @@ class _Reader:
                     signal=signal,
                     error=graph.text(action, "error"),
                     parent=self._actions.parents.get(identifier),
+                    container=next(iter(self._containers.of(action)), None),
                     resources=self._resources(action),
                 )
             )
@@ -200,6 +208,7 @@ class _Reader:
                     for parameter in graph.refs(entity, "input")
                 ),
                 version=graph.text(entity, "softwareVersion", "version"),
+                requirements=read_software.described(graph, graph.refs(entity, "softwareRequirements")),
             )
         return key
 
@@ -297,7 +306,7 @@ class _Reader:
     def _end(self, action: Entity | None, start: int | None, end: int | None) -> int | None:
         """The end as exactly as the duration tells that our own crates give beside it."""
         for entity in self._graph.refs(action, "resourceUsage") if action and self._is_own else ():
-            if self._graph.text(entity, "name") == read_own.WALL_TIME and start is not None:
+            if self._graph.text(entity, "name") == WALL_TIME and start is not None:
                 seconds = read_values.number(self._graph.text(entity, "value") or "")
                 return end if seconds is None else start + round(seconds * 1e9)
         return end
@@ -308,7 +317,7 @@ class _Reader:
         for entity in graph.refs(action, "resourceUsage") if action else ():
             unit = graph.text(entity, "unitText", "unitCode")
             name = graph.text(entity, "name") or graph.id(entity).lstrip("#") or "unnamed"
-            if not (self._is_own and name == read_own.WALL_TIME):
+            if not (self._is_own and name == WALL_TIME):
                 found.append(Value(name=name, value=graph.text(entity, "value"), type=unit))
         return read_values.resources(found) if found else None
 
@@ -320,22 +329,8 @@ class _Reader:
                 graph.text(entity, "value") or "",
             )
             for entity in (graph.refs(action, "environment") if action else ())
-            if "PropertyValue" in graph.types(entity)
+            if "PropertyValue" in graph.types(entity) and not read_hardware.is_fact(entity)
         )
-
-    def _containers(self) -> tuple[Software, ...]:
-        graph = self._graph
-        found: dict[Software, None] = {}
-        for action in (self._actions.run, *self._actions.tasks):
-            if action is None:
-                continue
-            entities = graph.refs(action, "containerImage")
-            for entity in entities:
-                found[read_values.container(graph, entity)] = None
-            if not entities:
-                for text in graph.texts(action, "containerImage"):
-                    found[Software(name=text, url=text if "://" in text else None)] = None
-        return tuple(found)
 
     def _language(self) -> Software | None:
         languages = self._graph.refs(self._main, "programmingLanguage") if self._main else []

@@ -5,7 +5,7 @@ Comes in: the graph, the main workflow, the run's and the engine's action (empty
 
 from __future__ import annotations
 
-from provenance.crate import read_values
+from provenance.crate import read_software, read_values
 from provenance.crate.graph import Entity, Graph
 from provenance.run.model import About, Organization
 
@@ -28,7 +28,7 @@ def read_about(graph: Graph, main: Entity, action: Entity, organize: Entity) -> 
         authors=authors or read_values.people(graph, main, "author", "creator"),
         agent=agents[0] if agents else None,
         publisher=_publisher(graph, root),
-        software=tuple(dict.fromkeys(read_values.software(graph, entity) for entity in needed)),
+        software=read_software.needed_by_user(graph, needed),
         date_published=graph.text(root, "datePublished"),
     )
 

@@ -11,16 +11,16 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from provenance.crate import read_software
 from provenance.crate.graph import Entity, Graph
 from provenance.crate.source import Payload
 from provenance.run.model import Environment, Gap, Software, SourceControl
 
-# The exact duration of an action, in seconds, beside its start and end in milliseconds.
-WALL_TIME = "wall_time"
 _SYSTEM = "environment/system.json"
 _REQUIREMENTS = "environment/requirements.txt"
 _TEXT_LIMIT = 16_000_000  # bytes of a list of packages
 _GAP = re.compile(r"Not seen: (.*?) \((.*)\)(?:: (.*))?", re.DOTALL)
+_BEHIND_VERSION = re.compile(r"\s|;|@")  # digests, markers, addresses
 _ENDED = re.compile(r"(exit status|ended by signal) (\d{1,9})")
 _ENDINGS = ("#exit-status-", "#signal-")
 
@@ -73,7 +73,10 @@ def environment(
 ) -> tuple[str | None, Environment]:
     """The host, and what is known of machine, interpreter, packages and source control."""
     system = _system(payload) if _SYSTEM in graph else {}
-    packages = _packages(payload) if _REQUIREMENTS in graph else ()
+    listed = read_software.listed(graph, payload) or read_software.described(graph, _required(graph))
+    packages = tuple(one for one in listed if one.kind in ("python", None))
+    if not packages and _REQUIREMENTS in graph:
+        packages = _packages(payload)
     control = system.get("source_control")
     interpreter = system.get("interpreter")
     return _str(system, "host"), Environment(
@@ -85,6 +88,8 @@ def environment(
         memory=_int(system, "memory_bytes"),
         interpreter=_software(interpreter) if isinstance(interpreter, dict) else None,
         packages=packages,
+        software=tuple(one for one in listed if one.kind not in ("python", None)),
+        files=read_software.files(graph, payload),
         variables=variables,
         source_control=_source_control(control) if isinstance(control, dict) else None,
     )
@@ -101,10 +106,15 @@ def _system(payload: Payload) -> dict[str, Any]:
 def _packages(payload: Payload) -> tuple[Software, ...]:
     found = []
     for line in (payload.text(_REQUIREMENTS, _TEXT_LIMIT) or "").splitlines():
-        name, _, version = line.strip().partition("==")
-        if name and name[0] != "#":
+        name, _, version = _BEHIND_VERSION.split(line.strip(), maxsplit=1)[0].partition("==")
+        if name and name[0] not in "#-":
             found.append(Software(name=name, version=version or None))
     return tuple(found)
+
+
+def _required(graph: Graph) -> list[Entity]:
+    mains = graph.refs(graph.root, "mainEntity")
+    return [entity for main in mains for entity in graph.refs(main, "softwareRequirements")]
 
 
 def _software(found: dict[str, Any]) -> Software:

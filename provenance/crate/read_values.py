@@ -1,4 +1,4 @@
-"""What literals and small entities of a crate mean: times, sizes, statuses, software, people, containers.
+"""What literals and small entities of a crate mean: times, sizes, statuses, software, people.
 
 Comes in: text as crates of several engines write it. Goes out: values of the Run model; None where it can't be told.
 """
@@ -71,6 +71,15 @@ _RESOURCE_FIELDS = {
     "systemcputime": "cpu_system",
     "maxmemory": "max_memory",
     "peakmemory": "max_memory",
+}
+# Of those that only our own crates give, in these units: other engines write other quantities under such names.
+_OWN_RESOURCE_FIELDS = {
+    "average_cpu": "NUM",
+    "max_cpu": "NUM",
+    "max_total_memory": "BYTE",
+    "average_memory": "BYTE",
+    "read_bytes": "BYTE",
+    "written_bytes": "BYTE",
 }
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -173,21 +182,6 @@ def is_engine_language(language: Software) -> bool:
     return language.name.lower() not in _SHARED_LANGUAGES
 
 
-def container(graph: Graph, entity: Entity) -> Software:
-    """A container image: full name with registry, and the tag or digest."""
-    identifier = graph.id(entity)
-    name = graph.text(entity, "name") or identifier
-    registry = (graph.text(entity, "registry") or "").partition("://")[2] or graph.text(entity, "registry") or ""
-    tag = graph.text(entity, "tag")
-    if tag and name.endswith(":" + tag):
-        name = name[: -len(tag) - 1]
-    if registry and not name.startswith(registry):
-        name = f"{registry.rstrip('/')}/{name}"
-    digest = graph.text(entity, "sha256")
-    version = tag or (f"sha256:{digest}" if digest else None)
-    return Software(name=name, version=version, url=identifier if "://" in identifier else None)
-
-
 def value(graph: Graph, entity: Entity, is_return: bool = False) -> Value:
     """A ``PropertyValue``: named as the formal parameter that it is an example of when it has no name itself."""
     parameters = graph.refs(entity, "exampleOfWork")
@@ -268,15 +262,27 @@ def resources(values: list[Value]) -> ResourceUse:
     extra = []
     for item in values:
         field = _RESOURCE_FIELDS.get(re.sub(r"[^a-z]", "", item.name.lower()))
+        if _OWN_RESOURCE_FIELDS.get(item.name) == local_name(item.type or ""):
+            field = item.name
         amount = number(str(item.value))
         if field and amount is not None and field not in known:
             known[field] = amount
         else:
             extra.append(item)
-    memory = known.get("max_memory")
+
+    def whole(field: str) -> int | None:
+        amount = known.get(field)
+        return int(amount) if amount is not None else None
+
     return ResourceUse(
         cpu_user=known.get("cpu_user"),
         cpu_system=known.get("cpu_system"),
-        max_memory=int(memory) if memory is not None else None,
+        max_memory=whole("max_memory"),
+        average_cpu=known.get("average_cpu"),
+        max_cpu=known.get("max_cpu"),
+        max_total_memory=whole("max_total_memory"),
+        average_memory=whole("average_memory"),
+        read_bytes=whole("read_bytes"),
+        written_bytes=whole("written_bytes"),
         extra=tuple(extra),
     )

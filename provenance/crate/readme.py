@@ -15,6 +15,7 @@ from provenance.crate.data_entities import Placed
 from provenance.crate.layout import Treatment
 from provenance.crate.metadata import readable
 from provenance.run.model import Run, Status, Tool
+from provenance.run.software_summary import software_in_words
 
 _ROWS = 25  # rows of a table; what is beyond is counted
 _COMMAND_LIMIT = 2_000  # characters
@@ -42,6 +43,8 @@ def readme(run: Run, placed: dict[str, Placed], tools: dict[str, Tool], has_diag
         found = [placed[key] for key in keys if key in placed]
         if found:
             parts += [f"## {title}", _table(found)]
+    if commands := _rebuild(run):
+        parts += ["## Rebuild the environment", *commands]
     if run.gaps:
         lines = [
             f"- {_inline(g.what)}: {_inline(g.why)}" + (f" ({_inline(g.path)})" if g.path else "") for g in run.gaps
@@ -57,10 +60,23 @@ _LAYOUT = """- `ro-crate-metadata.json`: everything about the run, for programs 
 - `ro-crate-preview.html`: a page to look at in a browser
 - `application_sources/`: the code
 - `dataset/`: the data that were copied, in the folders that they had; `earlier_states/`: files before they were changed
-- `environment/`: installed packages, machine, uncommitted changes
+- `environment/`: lock files to rebuild it from, all software (`sbom.cdx.json`, CycloneDX), machine, uncommitted changes
 - `logs/`: standard output and error
 
 `wfprov inspect .` tells what happened, `wfprov validate .` checks the crate."""
+
+
+def _rebuild(run: Run) -> list[str]:
+    """Tell which commands rebuild what it ran in, in the order in which they were found to be needed."""
+    parts = []
+    if words := software_in_words(run.environment):
+        parts.append(f"It ran with {_inline(words)}.")
+    steps = [file for file in run.environment.files if file.rebuild]
+    if not steps:
+        return []
+    parts.append("In the folder `environment/`:")
+    lines = [line for file in steps for line in (f"# {' '.join(readable(file.about).split())}", *file.rebuild)]
+    return [*parts, _code(readable("\n".join(lines)))]
 
 
 def _facts(run: Run) -> list[str]:

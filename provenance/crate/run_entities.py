@@ -7,7 +7,6 @@ what they refer to.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import provenance
+from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, original_path
 from provenance.crate.entities import (
     Entity,
@@ -32,20 +32,11 @@ from provenance.crate.entities import (
 from provenance.crate.folders import FOLDER, NamedFolder, named_folders
 from provenance.crate.layout import file_uri
 from provenance.crate.parameters import WORKFLOW, Slots, only_values
-from provenance.crate.read_own import WALL_TIME
 from provenance.crate.software import software_entity, software_id, tool_ids
+from provenance.crate.usage_entities import hardware_and_job, usage_entities
 from provenance.crate.workflow_entities import step_ids
-from provenance.run.model import Person, ResourceUse, Role, Run, Software, Status, Task, Tool, Value
+from provenance.run.model import Person, Role, Run, Software, Status, Task, Tool, Value
 
-# Quantities of getrusage(2), with the units that QUDT names; the address leads to their definition.
-_USAGE = "https://man7.org/linux/man-pages/man2/getrusage.2.html#:~:text="
-_SECONDS = "https://qudt.org/vocab/unit/SEC"
-_BYTES = "https://qudt.org/vocab/unit/BYTE"
-_IMAGE = re.compile(
-    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<registry>[^/]+[.:][^/]*|localhost)/)?(?P<name>[^:@]+)"
-    r"(?::(?P<tag>[^@]+))?(?:@sha256:(?P<sha256>[0-9a-f]{64}))?\Z"
-)
-_WORKFLOW_RUN_TERMS = "https://w3id.org/ro/terms/workflow-run#"
 _DESCRIPTION_LIMIT = 10_000  # characters of a command line
 
 
@@ -73,8 +64,10 @@ class RunEntities:
         slots: Slots,
         log_ids: list[str],
         value_limit: int,
+        containers: ContainerEntities | None = None,
     ):
         self._run = run
+        self._containers = containers or ContainerEntities(run, {})
         self._main_id = main_id
         self._tools = tools
         self._tool_ids = tool_ids(run, tools)
@@ -112,8 +105,8 @@ class RunEntities:
             results, new = _outcome(run.status, run.exit_code, run.signal)
             yield from new
         variables = {name: f"#environment-{slug(name)}-{n}" for n, (name, _) in enumerate(run.environment.variables)}
-        usage = list(_usage(run_id(run), run.resources, run.start, run.end))
-        images = [_container(image) for image in run.containers]
+        facts, machine = hardware_and_job(run)
+        usage = list(usage_entities(run_id(run), run.resources, run.start, run.end))
         gaps = [_gap(n, gap.what, gap.why, gap.path) for n, gap in enumerate(run.gaps, 1)]
         objects = list(dict.fromkeys((*objects, *configuration, *remote_inputs)))
         entity = {
@@ -124,8 +117,8 @@ class RunEntities:
             "instrument": ref(self._main_id),
             "object": refs(objects),
             "result": refs(dict.fromkeys((*results, *remote_outputs))),
-            "environment": refs(variables.values()),
-            "containerImage": refs(image["@id"] for image in images),
+            "environment": refs((*variables.values(), *facts)),
+            "containerImage": self._containers.of_run(),
             "resourceUsage": refs(one["@id"] for one in usage),
             "subjectOf": refs(self._log_ids),
             "comment": refs(gap["@id"] for gap in gaps),
@@ -135,8 +128,9 @@ class RunEntities:
         yield without_nothing(entity)
         for name, value in run.environment.variables:
             yield {"@id": variables[name], "@type": "PropertyValue", "name": name, "value": value}
+        yield from machine
         yield from usage
-        yield from images
+        yield from self._containers.entities()
         yield from gaps
         for url in (*remote_inputs, *remote_outputs):
             yield {
@@ -198,7 +192,7 @@ class RunEntities:
         if not results:
             results, new = _outcome(task.status, task.exit_code, task.signal)
             yield from new
-        usage = list(_usage(identifier, task.resources, task.start, task.end))
+        usage = list(usage_entities(identifier, task.resources, task.start, task.end))
         is_elsewhere = task.cwd is not None and (task.cwd != run.cwd or task.host not in (None, run.host))
         entity = {
             "@id": identifier,
@@ -208,6 +202,7 @@ class RunEntities:
             "instrument": ref(self._tool_ids[task.tool]),
             "object": refs(objects),
             "result": refs(results),
+            "containerImage": self._containers.of_task(task),
             "resourceUsage": refs(one["@id"] for one in usage),
             "location": file_uri(task.host or run.host, task.cwd or "/") if is_elsewhere else None,
             **self._ended(task.status, task.start, task.end, task.error, task.exit_code, task.signal),
@@ -334,64 +329,6 @@ def _outcome(status: Status, exit_code: int | None, signal: int | None) -> tuple
         name, value = "outcome", status.value
     identifier = f"#{name.replace(' ', '-')}-{value}"
     return [identifier], [{"@id": identifier, "@type": "PropertyValue", "name": name, "value": value}]
-
-
-def _usage(owner: str, used: ResourceUse | None, start: int | None, end: int | None) -> Iterator[Entity]:
-    if start is not None and end is not None:
-        # The profile's form of a time ends with milliseconds, and many tasks are shorter.
-        yield {
-            "@id": f"{owner}-{WALL_TIME}",
-            "@type": "PropertyValue",
-            "name": WALL_TIME,
-            "propertyID": "https://qudt.org/vocab/quantitykind/Time",
-            "unitCode": _SECONDS,
-            "value": f"{(end - start) / 1e9:.9f}",
-        }
-    if used is None:
-        return
-    for name, term, unit, amount in (
-        ("cpu_user", "ru_utime", _SECONDS, used.cpu_user),
-        ("cpu_system", "ru_stime", _SECONDS, used.cpu_system),
-        ("max_memory", "ru_maxrss", _BYTES, used.max_memory),
-    ):
-        if amount is not None:
-            yield {
-                "@id": f"{owner}-{name}",
-                "@type": "PropertyValue",
-                "name": name,
-                "propertyID": f"{_USAGE}{term}",
-                "unitCode": unit,
-                "value": str(amount),
-            }
-    for value in used.extra:
-        yield without_nothing(
-            {
-                "@id": f"{owner}-{slug(value.name)}",
-                "@type": "PropertyValue",
-                "name": value.name,
-                "propertyID": value.name,
-                "unitCode": value.type,
-                "value": str(value.value),
-            }
-        )
-
-
-def _container(image: Software) -> Entity:
-    address = image.url or image.name
-    found = _IMAGE.match(address)
-    is_sif = address.endswith(".sif") or address.startswith(("library://", "oras://", "shub://"))
-    parts = found.groupdict() if found and not is_sif else {"name": image.name}
-    return without_nothing(
-        {
-            "@id": f"#container-{slug(address, 100)}",
-            "@type": "ContainerImage",
-            "additionalType": ref(f"{_WORKFLOW_RUN_TERMS}{'SIFImage' if is_sif else 'DockerImage'}"),
-            "registry": parts.get("registry"),
-            "name": parts.get("name"),
-            "tag": parts.get("tag") or image.version,
-            "sha256": parts.get("sha256"),
-        }
-    )
 
 
 def _gap(number: int, what: str, why: str, path: str | None) -> Entity:

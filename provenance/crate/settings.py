@@ -6,10 +6,13 @@ progress.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
+
+from provenance.privacy.removal import Removal
 
 AUTO_COPY_LIMIT = 100_000_000  # bytes of data that `auto` copies in all; sources and logs come on top
 PARAMETER_SIZE_LIMIT = 1_500  # characters of a value that are written out
@@ -42,6 +45,8 @@ class PackSettings:
     force: bool = False  # replace a crate that is there already
     tasks: bool = True  # False: describe the run as a whole only
     param_size_limit: int = PARAMETER_SIZE_LIMIT
+    include_images: bool | None = None  # image files of containers; None takes the small ones
+    saved_images: Mapping[str, str] = field(default_factory=dict)  # Container.key -> archive made of its image
 
 
 class Progress(Protocol):
@@ -77,6 +82,8 @@ class PackReport:
     described: int = 0  # data whose content is neither in the crate nor on this machine
     bytes: int = 0  # of all copied and referenced data
     entities: int = 0
+    software: str = ""  # what the crate says of the environment, in a line
+    locks: str = ""  # names of the files to rebuild it from
     seconds_hashing: float = 0.0
     seconds_copying: float = 0.0
     seconds_metadata: float = 0.0
@@ -84,3 +91,5 @@ class PackReport:
     changed: list[str] = field(default_factory=list)  # paths of files that are no longer what the run saw
     gone: list[str] = field(default_factory=list)  # inputs, outputs and sources that can't be read any more
     gaps: list[str] = field(default_factory=list)  # what was not seen while the run was recorded
+    names_file: Path | None = None  # says whom the pseudonyms of a publishable crate stand for
+    removed: list[Removal] = field(default_factory=list)  # credentials that were taken out of files; never their values

@@ -104,6 +104,10 @@ class ZipPayload(Payload):
             if name.startswith(self._top) and name != self._top:
                 yield name[len(self._top) :], size
 
+    def entry(self, name: str) -> str:
+        """Give the name in the zip of a path relative to the crate's root."""
+        return self._top + name
+
     def find(self, identifier: str) -> tuple[int | None, bool, str | None] | None:
         """See :meth:`Payload.find`."""
         for relative in relative_paths(identifier):

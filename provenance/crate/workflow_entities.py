@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from provenance.crate.entities import (
 )
 from provenance.crate.layout import file_uri
 from provenance.crate.parameters import WORKFLOW, Slots, connected, parameter_refs
-from provenance.crate.software import software_entity, software_id, tool_ids
+from provenance.crate.software import software_entities, software_id, tool_ids, used_software
+from provenance.crate.usage_entities import requirements
 from provenance.run.model import Run, Software, Tool
 
 _BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
@@ -46,7 +47,7 @@ class Workflow:
     placed: dict[str, Placed]
     slots: Slots
     packed_at: str
-    requirements_id: str | None  # the list of installed packages
+    instructions: tuple[str, ...]  # identifiers of the files to build the environment from
 
 
 def used_tools(run: Run) -> dict[str, Tool]:
@@ -82,8 +83,8 @@ def workflow_entities(workflow: Workflow) -> Iterator[Entity]:
         links.get(WORKFLOW, []),
     )
     yield language_entity(language)
-    for software in run.about.software:
-        yield software_entity(run, software)
+    for software in (*run.about.software, *used_software(run)):
+        yield from software_entities(run, software)
     for position, (key, tool) in enumerate(tools.items(), 1):
         yield from _tool(workflow, identifiers[key], tool)
         yield without_nothing(
@@ -94,7 +95,7 @@ def workflow_entities(workflow: Workflow) -> Iterator[Entity]:
                 "position": str(position),
                 "workExample": ref(identifiers[key]),
                 "connection": refs(links.get(key, [])),
-                "buildInstructions": ref(workflow.requirements_id) if workflow.requirements_id else None,
+                "buildInstructions": refs(workflow.instructions),
             }
         )
     for parameter in workflow.slots.all():
@@ -141,13 +142,13 @@ def _main(workflow: Workflow, language: Software, tools: list[str], steps: list[
         "license": ref(license_entity(about.license)["@id"]) if about.license else None,
         "creator": refs(person_id(person) for person in about.authors),
         "image": ref(_DIAGRAM),
-        "softwareRequirements": refs(software_id(run, software) for software in about.software),
+        "softwareRequirements": refs(_identifiers(run, (*about.software, *used_software(run)))),
         "hasPart": refs(tools),
         "step": refs(steps),
         "connection": refs(links),
-        "buildInstructions": ref(workflow.requirements_id) if workflow.requirements_id else None,
+        "buildInstructions": refs(workflow.instructions),
     }
-    return without_nothing(entity | parameter_refs(workflow.slots, WORKFLOW))
+    return without_nothing(entity | requirements(run) | parameter_refs(workflow.slots, WORKFLOW))
 
 
 def _tool(workflow: Workflow, identifier: str, tool: Tool) -> Iterator[Entity]:
@@ -168,14 +169,22 @@ def _tool(workflow: Workflow, identifier: str, tool: Tool) -> Iterator[Entity]:
     elif tool.path:
         entity["url"] = file_uri(run.host, tool.path)
         entity["version"] = tool.version or _version_of_file(run, tool.path)
+    requirements = list(tool.requirements)
     if tool.software is not None:
         entity["url"] = entity.get("url") or tool.software.url
         if tool.software.version:
-            requirement = software_entity(run, tool.software)
-            entity["softwareRequirements"] = entity["mainEntity"] = ref(requirement["@id"])
+            requirements.insert(0, tool.software)
+            entity["mainEntity"] = ref(software_id(run, tool.software))
             entity["version"] = entity.get("version") or (tool.software.version if tool.kind == "function" else None)
-            yield requirement
+    for requirement in requirements:
+        yield from software_entities(run, requirement)
+    entity["softwareRequirements"] = refs(_identifiers(run, requirements))
     yield without_nothing(entity | parameter_refs(workflow.slots, tool.key))
+
+
+def _identifiers(run: Run, software: Iterable[Software]) -> Iterable[str]:
+    """Give the identifier of each once: the same package may stand in several lists."""
+    return dict.fromkeys(software_id(run, one) for one in software)
 
 
 def _source_url(run: Run, source: Placed, tool: Tool) -> str:

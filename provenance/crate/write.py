@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from provenance.crate.archive import METADATA_FILE, Archive, created
+from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, data_entities, place
 from provenance.crate.diagram import diagram
 from provenance.crate.entities import (
@@ -29,18 +30,24 @@ from provenance.crate.entities import (
 )
 from provenance.crate.environment_files import (
     GeneratedFiles,
+    write_bill_of_materials,
     write_environment,
     write_logs,
+    write_plots,
     write_script,
 )
+from provenance.crate.image_files import ImageFiles
 from provenance.crate.layout import Item, Treatment, plan
+from provenance.crate.lock_files import LockFiles
 from provenance.crate.metadata import document
 from provenance.crate.parameters import Slots
 from provenance.crate.payload import PayloadReader
 from provenance.crate.preview import PREVIEW_FILE, preview
 from provenance.crate.publishing import missing_for_publishing
 from provenance.crate.readme import readme
-from provenance.crate.run_entities import RunEntities, people_entities
+from provenance.crate.run_entities import RunEntities, people_entities, run_id
+from provenance.crate.sbom import AtTheSide
+from provenance.crate.screening import Screened
 from provenance.crate.settings import NoProgress, PackReport, PackSettings, Progress
 from provenance.crate.workflow_entities import (
     Workflow,
@@ -50,6 +57,7 @@ from provenance.crate.workflow_entities import (
 )
 from provenance.errors import UsageError
 from provenance.run.model import Role, Run
+from provenance.run.software_summary import software_in_words
 
 _CRATE = "https://w3id.org/ro/crate/1.1"
 _WORKFLOW_CRATE = ("https://w3id.org/workflowhub/workflow-ro-crate/1.0", "Workflow RO-Crate", "1.0")
@@ -58,6 +66,7 @@ _PROFILES = (
     ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
 )
 _PROVENANCE = ("https://w3id.org/ro/wfrun/provenance/0.5", "Provenance Run Crate", "0.5")
+_RESULTS = (Role.OUTPUT, Role.INTERMEDIATE)
 _BYTES_AN_ENTITY = 400  # about; tells the zip whether it needs the large format for the metadata
 
 
@@ -93,23 +102,27 @@ class _Writer:
         self._run = run
         self._settings = settings
         self._progress = progress
-        self._archive = archive
+        self._archive = Screened(archive)
         self._report = PackReport(target)
         self._packed_at = iso(time.time_ns()) or ""
         self._has_tasks = settings.tasks and bool(run.tasks)
+        self._images = ImageFiles()
 
     def write(self) -> PackReport:
+        bill = AtTheSide(self._run)
         placed = self._write_payload()
         started = time.perf_counter()
-        self._write_metadata(placed)
+        self._write_metadata(placed, bill)
         self._report.seconds_metadata = time.perf_counter() - started
         return self._report
 
     def _write_payload(self) -> dict[str, Placed]:
         items = plan(self._run, self._settings)
+        self._archive.results = frozenset(item.path for item in items if item.data.role in _RESULTS)
         self._progress.begin("Files", sum(item.data.size or 0 for item in items if _is_read(item)))
         reader = PayloadReader(self._archive, self._settings.checksums, self._progress)
         outcomes = [reader.take(item) for item in items]
+        self._images.write(self._run, self._settings, reader)
         placed = place(self._run, items, outcomes)
         report = self._report
         report.seconds_hashing = reader.seconds_hashing
@@ -118,7 +131,7 @@ class _Writer:
             _count(report, one)
         return placed
 
-    def _write_metadata(self, placed: dict[str, Placed]) -> None:
+    def _write_metadata(self, placed: dict[str, Placed], bill: AtTheSide) -> None:
         run, report = self._run, self._report
         self._progress.begin("Metadata", len(placed) + len(run.tasks))
         tools = used_tools(run) if self._has_tasks else {}
@@ -129,14 +142,23 @@ class _Writer:
             main = None
         main_file = {} if main else write_script(run, files)
         main_id = main.id if main else main_file["@id"]
-        requirements = write_environment(run, files)
+        write_environment(run, files)
+        write_plots(run, files, run_id(run))
+        locks = LockFiles(self._archive, main_id)
+        locks.write(run)
+        instructions = tuple(locks.instructions)
+        files.entities += locks.entities
         logs = write_logs(run, files)
         drawing = diagram(run, tools).encode("utf-8", "backslashreplace")
         files.add("diagram.svg", drawing, "Diagram of the workflow", about=ref(main_id))
         text = readme(run, placed, tools, bool(tools)).encode("utf-8", "backslashreplace")
         files.add("README.md", text, "About this crate", about=ref("./"))
-        workflow = Workflow(run, main_id, main, main_file, tools, placed, slots, self._packed_at, requirements)
-        actions = RunEntities(run, main_id, tools, placed, slots, logs, self._settings.param_size_limit)
+        workflow = Workflow(run, main_id, main, main_file, tools, placed, slots, self._packed_at, instructions)
+        files.entities += self._images.entities
+        containers = ContainerEntities(run, self._images.ids)
+        actions = RunEntities(run, main_id, tools, placed, slots, logs, self._settings.param_size_limit, containers)
+        if (content_of_bill := bill.content()) is not None:
+            write_bill_of_materials(content_of_bill, main_id, files)
         root = self._root(main_id, placed, files, actions)
         entities = self._graph(root, workflow, actions, files)
         first_of_all = list(_preview_parts(workflow))
@@ -145,12 +167,17 @@ class _Writer:
         page = preview(root, first_of_all[0], first_of_all[1], listed, report.copied + report.referenced)
         self._archive.add_text(PREVIEW_FILE, page)
         expected = (len(placed) + 6 * len(run.tasks)) * _BYTES_AN_ENTITY
-        content = document(self._counted(entities), with_build_instructions=requirements is not None)
+        content = document(self._archive.corrected(self._counted(entities)), with_build_instructions=bool(instructions))
         self._archive.add(METADATA_FILE, content, expected, None, False)
+        report.removed = list(self._archive.removals)
         report.tasks = len(run.tasks) if self._has_tasks else 0
-        report.files = report.copied + report.referenced + len(files.entities) + (0 if main else 1)
+        report.files = report.copied + report.referenced + files.count() + (0 if main else 1)
         report.missing = missing_for_publishing(run)
         report.gaps = [f"{gap.what}: {gap.why}" + (f" ({gap.path})" if gap.path else "") for gap in run.gaps]
+        report.gaps += locks.missing
+        report.software = software_in_words(run.environment)
+        report.locks = ", ".join(one.removeprefix("environment/") for one in instructions)
+        report.gaps += self._images.missing
 
     def _counted(self, entities: Iterator[Entity]) -> Iterator[Entity]:
         for entity in entities:
@@ -190,7 +217,7 @@ class _Writer:
 
     def _root(self, main_id: str, placed: dict[str, Placed], files: GeneratedFiles, actions: RunEntities) -> Entity:
         run, about = self._run, self._run.about
-        generated = [entity["@id"] for entity in files.entities if entity["@type"] == "File"]
+        generated = [entity["@id"] for entity in files.entities if entity["@type"] in ("File", "Dataset")]
         payload = [one.id for one in placed.values() if one.is_payload]
         publisher = organization(about.publisher) if about.publisher else []
         authors = [person_id(person) for person in about.authors]

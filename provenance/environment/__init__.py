@@ -32,14 +32,39 @@ interpreter version         e.g. "3.11.7"
 interpreter path            absolute path of the executable as the command finds it
 interpreter prefix          folder of the environment or installation (``sys.prefix``)
 packages   <name>           version of an installed Python distribution that the interpreter can import
+conda      <prefix>         list: the packages of a conda environment, as name-version-build
+host       microarchitecture, features   as archspec names them
+host       file_system      type of that of the working folder
+host       accelerators     list of {name, vendor?, driver?, memory?}
+host       memory_limit     bytes that the control groups allow, when that is less than ``memory``
+host       cpu_limit        processors that they allow (float), when these are fewer than ``cpu_count``
+job        scheduler id name partition nodes tasks cpus_per_task time_limit node_list   as :class:`..run.model.Job`
+container  kind image registry name tag sha256 image_id path size   the image that the run takes place in
+modules    <name/version>   path of the module file, of the loaded environment modules
 ========== ================ =========================================================================
 
-Which file each section comes from: :mod:`.variables`, :mod:`.host`, :mod:`.source_control`, :mod:`.python`.
+:func:`examine` adds, when the run is packed, from what the journal says was executed and loaded:
+
+========== ================ =========================================================================
+software   <kind>:<name>    {name, version?, kind, purl?, architecture?, sha256?, path?, url?, installer?, origin?,
+                            is_editable?, is_used?, license?, build_id?}. kind: python (a distribution) |
+                            python-interpreter | conda | deb | rpm | spack | module | program (owned by no package) |
+                            library (the same) | mpi | blas | cuda | rocm | driver. Two versions of one name:
+                            <kind>:<name>@<version>. build_id: of an ELF file, in hexadecimal digits
+owners     <path>           key in ``software`` of what a file, or all below a folder (ends with "/"), belongs to
+files      <target>         {about, kind, text? or path?, rebuild?}: as :class:`..run.model.EnvironmentFile`
+containers <key>            as the section ``container``: images that the run started; engine: command that knows it
+started    <process id>     key in ``containers``: the process image that started the container
+========== ================ =========================================================================
+
+Which file each section comes from: :mod:`.variables`, :mod:`.host`, :mod:`.source_control`, :mod:`.python`,
+:mod:`.modules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +88,20 @@ def describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[Sec
         Folder of the journal; the patch of uncommitted changes is written there.
     """
     cwd = str(Path(cwd).absolute())
-    from provenance.environment import host, python, source_control, variables
+    from provenance.environment import container_inside, host, job, modules, python, source_control, variables
 
     if data := variables.allowed():
         yield "variables", data
+    if batch_job := job.describe():
+        yield "job", batch_job
+    if loaded := modules.describe():
+        yield "modules", loaded
+    if container := container_inside.describe():
+        yield "container", container
     repository = source_control.describe(python.code_folders(command, cwd), run_folder)
     if repository:
         yield "git", repository
-    yield "host", host.describe()
+    yield "host", host.describe(cwd)
     interpreter = python.find_interpreter(command, cwd)
     if interpreter is None:
         return
@@ -78,3 +109,73 @@ def describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[Sec
     if answer is not None:
         yield "interpreter", answer.interpreter
         yield "packages", answer.packages
+        from provenance.environment import conda_meta
+
+        if records := conda_meta.names([answer.interpreter.get("prefix", "")]):
+            yield "conda", records
+
+
+@dataclass(frozen=True)
+class Engagement:
+    """The start of a container, as it was seen: the command line of an engine."""
+
+    process: str  # id of the process image
+    argv: tuple[str, ...]
+    cwd: str
+    start: int  # ns since the epoch
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a run really used, from its journal: the question that :func:`examine` answers.
+
+    Attributes
+    ----------
+    programs
+        Absolute paths of executed programs, interpreters of scripts among them.
+    interpreters
+        Those of ``programs`` that are Pythons, each by its path in the environment that it was started in: that in
+        ``bin/`` of a virtual environment, where ``programs`` has what a link there leads to.
+    libraries
+        Absolute paths of shared objects that were loaded.
+    files
+        Absolute paths of other files of software that were opened: modules of interpreters and the like, sources of
+        the user among them, which may be packages too. Bytecode counts for its source; what an interpreter looks at
+        at each start (``.pth``, ``pyvenv.cfg``) is left out.
+    engagements
+        The containers that were started.
+    folders
+        The working folder and that of the project, where lock files may lie.
+    start, end
+        Of the run, in ns since the epoch; ``end`` is None when it is not known.
+    run_folder
+        Folder of the journal: files that have to be made (wheels of local packages) go to ``software/`` in it.
+    """
+
+    programs: tuple[str, ...]
+    libraries: tuple[str, ...]
+    files: tuple[str, ...]
+    engagements: tuple[Engagement, ...]
+    folders: tuple[str, ...]
+    run_folder: Path
+    interpreters: tuple[str, ...] = ()
+    start: int | None = None
+    end: int | None = None
+
+
+def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[Section]:
+    """Yield what can be found out about the software that a run used; for packing, when there is time.
+
+    Each part answers for itself: one that fails yields ``("gap", {"what": ..., "why": ...})`` and never raises. What
+    has changed since the run (``recorded`` has the names and versions from its start) is told as such a gap too.
+
+    Parameters
+    ----------
+    used
+        What the journal says was executed and loaded.
+    recorded
+        The sections that :func:`describe` gave when the run began.
+    """
+    from provenance.environment import examination
+
+    yield from examination.examine(used, recorded)

@@ -41,7 +41,7 @@ def heads(folder, names):
             file = os.path.join(folder, name)
             if os.path.isdir(file): file = os.path.join(file, "PKG-INFO")
         else: continue
-        found = {}
+        found, plain = {}, name.rpartition(".")[0].split("-")
         try:
             with open(file, encoding="utf-8", errors="replace") as lines:
                 for line in lines:
@@ -50,13 +50,20 @@ def heads(folder, names):
                     if colon and key in ("Name", "Version"): found.setdefault(key, value.strip())
                     if len(found) == 2: break
         except OSError: continue
+        if len(plain) > 1: found = dict({"Name": plain[0], "Version": plain[1]}, **found)
         if len(found) == 2: yield found["Name"], found["Version"]
-folders = [p for p in sys.argv[1].split(os.pathsep) if p] + sys.path
+folders = list(sys.path)
 if sys.argv[2] == "user" and sys.prefix == sys.base_prefix:
     import site
-    folders.append(site.getusersitepackages())
+    own = [n for n, p in enumerate(folders) if p in site.getsitepackages()]
+    folders.insert(own[0] if own else len(folders), site.getusersitepackages())
+folders = [p for p in sys.argv[1].split(os.pathsep) if p] + folders
 packages = {}
 for folder in folders:
+    if folder.endswith(".egg"):
+        parts = os.path.basename(folder)[:-4].split("-")
+        if len(parts) > 1: packages.setdefault(parts[0].replace("_", "-"), parts[1].replace("_", "-"))
+        continue
     try: names = os.listdir(folder)
     except OSError: continue
     for name, version in heads(folder, names): packages.setdefault(name, version)
@@ -129,8 +136,7 @@ def ask(interpreter: str, cwd: str, environment: Mapping[str, str] | None = None
     and of the user's own packages as the command would.
     """
     variables = dict(os.environ if environment is None else environment)
-    path = variables.get("PYTHONPATH", "")
-    folders = os.pathsep.join(str(Path(cwd, part)) for part in path.split(os.pathsep) if part)
+    folders = os.pathsep.join(folders_of_pythonpath(variables.get("PYTHONPATH", ""), cwd))
     user = "nouser" if variables.get("PYTHONNOUSERSITE") else "user"
     try:
         done = subprocess.run(
@@ -147,6 +153,11 @@ def ask(interpreter: str, cwd: str, environment: Mapping[str, str] | None = None
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return Answer({**found["interpreter"], "path": interpreter}, found["packages"])
+
+
+def folders_of_pythonpath(value: str, cwd: str) -> list[str]:
+    """Return the folders that a value of ``PYTHONPATH`` names, as they are seen from ``cwd``."""
+    return [str(Path(cwd, part)) for part in value.split(os.pathsep) if part]
 
 
 def unrecorded(environment: Mapping[str, str]) -> dict[str, str]:

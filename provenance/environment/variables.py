@@ -91,6 +91,7 @@ ALLOWED = {
     "NUMBA_THREADING_LAYER": "Numba",
     "NPY_DISABLE_CPU_FEATURES": "NumPy's choice of kernels",
     "JULIA_NUM_THREADS": "Julia",
+    "JULIA_PROJECT": "which environment",
     "RAYON_NUM_THREADS": "Rust libraries",
     "POLARS_MAX_THREADS": "Polars",
     # Accelerators

@@ -19,8 +19,16 @@ run.jsonl
     environment  t section data: what was found out about the surroundings; a section may come in several events,
                  later keys win
     gap          t what why path? pid?: something that could not be seen
+    sample       t host cpu memory processes max_cpu? mean_memory?: what all processes of the run used on this host:
+                 CPU seconds since the sample before (since the start for the first), resident bytes now, and how
+                 many there were. When it stands for several looks, memory is the most that was seen, mean_memory the
+                 mean, and max_cpu the processors kept busy between the busiest two. The last one, at the end of the
+                 command, has no processes
     end          t status? signal? utime stime maxrss (seconds, seconds, bytes; of the whole command)
                  stdout stderr: {kind, path?, offset?} at the end
+
+examined.jsonl
+    environment, gap: as above; what was found out about the software when the run was first packed
 
 the files of processes
     process      v id t host pid ppid parent? how exe argv? cwd task?
@@ -41,15 +49,18 @@ the files of processes
     delete       t p s task?
     save         t p as s: content from before the run was kept as file `as` (relative to the run folder)
     wait         t pid status? signal? utime stime maxrss: a child has ended
+    libraries    t paths[] task?: shared objects that are loaded into the process, as the loader names them; told at
+                 its end, of a fork only when there are others than in its parent
     unwatched    t pid exe argv cwd why task?: a program was started that can't be watched
-                 why: static | setuid | architecture | unreadable
+                 why: static | setuid | architecture | unreadable | container
     tool         t id name module file line end_line doc params[]: a function that becomes tasks
     task         t id tool args[] parent? tid?: a call begins; its global id is "<process id>:<id>"
                  tid: the thread that it runs in from start to end, where accesses are told by thread alone
-    done         t id status: completed|failed  value? error? paths?
+    done         t id status: completed|failed  value? error? paths? utime? stime? (seconds, of the thread)
                  paths: argument name -> absolute path, of arguments that name a file only since the call
     edge         t task from arg: the value of task `from` (global id) was passed to local task `task` as `arg`
-    end          t status utime stime maxrss lost: the process ended by itself; lost counts events not written
+    end          t status utime stime maxrss lost io?: the process ended by itself; lost counts events not written;
+                 io: [bytes read, bytes written] through system calls of any kind
     gap          as above
 
 A recorded value (in ``args`` and ``value``) is
@@ -66,6 +77,7 @@ from typing import Any, Dict
 
 FORMAT_VERSION = 1
 RUN_FILE = "run.jsonl"
+EXAMINED_FILE = "examined.jsonl"  # `environment` and `gap` events that the first packing found out
 SAVED_FOLDER = "saved"
 STRACE_FILE_PREFIX = "strace."
 

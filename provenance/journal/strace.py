@@ -27,6 +27,9 @@ _TICKS_A_SECOND = 100  # the unit of si_utime in what the kernel shows to progra
 _CHILD = re.compile(r"si_code=(\w+).*?si_pid=(\d+).*?si_status=(\w+)(?:.*?si_utime=(\d+))?(?:.*?si_stime=(\d+))?")
 _STARTS = {"fork", "vfork", "clone", "clone3"}
 _SIGNALS = {one.name: int(one) for one in signal.Signals}
+_OVERWRITTEN = re.compile(r"\x7f+")  # by strace_credentials
+_MARKER = "[removed: credential]"
+_LIBRARY = re.compile(r"\.so(?:\.[\d.]+)?$")
 _AT_SYMLINK_NAMES = ("symlink", "symlinkat")
 
 
@@ -72,6 +75,7 @@ class _Image:
     is_announced: bool = False
     seen: Set[Tuple[str, int]] = field(default_factory=set)
     written: Dict[str, None] = field(default_factory=dict)
+    libraries: Dict[str, None] = field(default_factory=dict)
     standard: Dict[int, str] = field(default_factory=dict)  # files that standard output and error were turned to
 
 
@@ -156,6 +160,8 @@ class _Reading:
             if event["e"] != "read":
                 self._changes[named] = self._changes.get(named, 0) + 1
         if event["e"] == "read":
+            if _LIBRARY.search(path):
+                image.libraries[path] = None
             version = (path, self._changes.get(path, 0))
             if version in image.seen and not self._every_read:
                 return
@@ -192,7 +198,7 @@ class _Reading:
         exe = _path(image, line.arguments[0] if at_descriptor else None, named)
         if image.is_announced:
             yield from _closes(image, line.t)
-        new = _Image(image.pid, image.ppid, image.cwd, exe=exe, argv=list(arguments))
+        new = _Image(image.pid, image.ppid, image.cwd, exe=exe, argv=[_OVERWRITTEN.sub(_MARKER, a) for a in arguments])
         # The forked half that came before and did nothing is left out.
         new.parent = image.id if image.is_announced else image.parent
         new.started_by = 0 if image.is_announced else image.started_by
@@ -332,6 +338,9 @@ def _opened(line: Line, path: str, flags: str) -> Iterator[Event]:
 
 
 def _closes(image: _Image, t: int) -> Iterator[Event]:
+    if image.libraries:
+        yield {"e": "libraries", "t": t, "paths": list(image.libraries), "process": image.id}
+        image.libraries.clear()
     for path in image.written:
         yield {"e": "close", "t": t, "p": path, "s": None, "process": image.id}
     image.written.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from resource import RUSAGE_THREAD, getrusage
 from sys import modules
 from threading import get_native_id
 from time import time_ns
@@ -27,6 +28,7 @@ _MOST_KEYWORDS_KEPT = 200  # names of **kwargs may be different each time
 _LEAST_EXACT, _MOST_EXACT = -(1 << 53), 1 << 53  # integers that every reader of JSON takes as they are
 _LONGEST_EXPECTED = 1024  # characters of a path
 _LONGEST_DOC = 2000  # characters of a docstring
+_WORTH_TELLING = 1_000_000  # nanoseconds: what a shorter call used says nothing
 _SUSPENDS = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 
 Arguments = Tuple[Any, ...]
@@ -134,7 +136,7 @@ class Tool:
 class Call:
     """A task that has begun."""
 
-    __slots__ = ("given", "id", "previous", "process_id", "unfound")
+    __slots__ = ("began", "given", "id", "previous", "process_id", "unfound", "used")
 
     @property
     def key(self) -> str:
@@ -147,6 +149,18 @@ class Call:
         self.process_id = process_id
         self.unfound: Optional[List[Tuple[str, Any]]] = None  # arguments that may name a file that the call makes
         self.given: Arguments = ()
+        self.began = 0  # nanoseconds since the epoch
+        self.used: Any = None  # what the thread had used then; None of a call that is suspended in between
+
+
+def _used(call: Call, now: int) -> str:
+    """Return the CPU time that the thread spent within a call, as fields; "" for a call too short to tell."""
+    before = call.used
+    if before is None or now - call.began < _WORTH_TELLING:
+        return ""
+    call.used = None
+    used = getrusage(RUSAGE_THREAD)
+    return ',"utime":%.6f,"stime":%.6f' % (used.ru_utime - before.ru_utime, used.ru_stime - before.ru_stime)
 
 
 class Recorder:
@@ -190,9 +204,12 @@ class Recorder:
             if channel.tells_thread and not tool.suspends and "greenlet" not in modules:
                 within += ',"tid":%d' % get_native_id()
             line = '{"e":"task","t":%d,"id":%d,"tool":%d,"args":[%s]%s}\n'
-            channel.emit((line % (time_ns(), task, number, texts, within)).encode("ascii"))
+            call.began = time_ns()
+            channel.emit((line % (call.began, task, number, texts, within)).encode("ascii"))
             if self.results.has_any:
                 self._edges(tool, args, kwargs, task)
+            if not tool.suspends:
+                call.used = getrusage(RUSAGE_THREAD)
         except Exception as error:  # noqa: BLE001 - the user's call goes on
             self._note_loss(error)
         except BaseException:  # Ctrl-C while in here: the call will not take place
@@ -204,19 +221,20 @@ class Recorder:
     def complete(self, call: Call, tool: Tool, result: Any) -> None:
         """Write that the call returned ``result``."""
         now = time_ns()
+        used = _used(call, now)
         channel = self.channel
         if call.process_id is not channel.process_id:  # a forked child ran on to the end of its parent's call
             return
         try:
             channel.end(call.id, call.previous)
-            text = ""
+            text = used
             if result is not None:
                 if tool.hides_result or tool.limit is None:
-                    text = "" if tool.limit is None else _RETURNED + removed() + "}"
+                    text += "" if tool.limit is None else _RETURNED + removed() + "}"
                 elif type(result) is float and result - result == 0:
-                    text = ',"value":{"name":"return","type":"float","value":%r}' % result
+                    text += ',"value":{"name":"return","type":"float","value":%r}' % result
                 else:
-                    text = _RETURNED + fragment(result, tool.limit) + "}"
+                    text += _RETURNED + fragment(result, tool.limit) + "}"
                 if result is not True and result is not False:
                     self.results.remember(result, call, tool.constants, call.given)
             if call.unfound:
@@ -231,6 +249,7 @@ class Recorder:
     def fail(self, call: Call, tool: Tool, error: BaseException) -> None:
         """Write that the call raised ``error``; an exit without an error code is no failure."""
         now = time_ns()
+        used = _used(call, now)
         channel = self.channel
         if call.process_id is not channel.process_id:
             return
@@ -239,7 +258,7 @@ class Recorder:
             status = '"failed","error":' + quoted(values.error_text(error, tool.limit or values.DEFAULT_LIMIT))
             if isinstance(error, SystemExit) and error.code in (None, 0):
                 status = '"completed"'
-            text = _found_now(call.unfound) if call.unfound else ""
+            text = used + (_found_now(call.unfound) if call.unfound else "")
             line = '{"e":"done","t":%d,"id":%d,"status":%s%s}\n' % (now, call.id, status, text)
             channel.emit(line.encode("ascii"))
             call.given = ()

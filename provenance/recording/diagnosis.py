@@ -162,7 +162,7 @@ def _failure(trace: str, command: Sequence[str]) -> str:
         place = Path(name).resolve()
         (place / _PROBE).write_text("probe\n")
         try:
-            outcome = launch(LaunchSettings(tuple(_within(place, command)), str(place), trace=trace))
+            outcome = launch(LaunchSettings(tuple(_within(place, command)), str(place), trace=trace, sample_interval=0))
         except LaunchError as error:
             return str(error)
         if outcome.run_folder is None:

@@ -29,6 +29,7 @@ def watch_files(channel: WriterChannel, *, children_are_watched: bool) -> Any:
     children_are_watched
         The shim is in the environment of started programs, so that they need no ``gap``.
     """
+    _load("wfprov_audit_command")
     _load("wfprov_audit_programs")
     watch = _watch_type(_load("wfprov_audit"))(channel)
     watch.children_are_watched = children_are_watched

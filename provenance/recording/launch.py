@@ -20,10 +20,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 from provenance.errors import LaunchError
 from provenance.journal.events import ENV_JOURNAL, RUN_FILE, Event
 from provenance.journal.writer import LineFile, encode
-from provenance.recording import capabilities, folder, signals, watch
+from provenance.recording import capabilities, folder, signals, strace_watch, watch
 from provenance.recording.capabilities import Trace
-from provenance.recording.limits import DEFAULT_SAVE_LIMIT, DESCRIBE_SECONDS
+from provenance.recording.limits import DEFAULT_SAMPLE_INTERVAL, DEFAULT_SAVE_LIMIT, DESCRIBE_SECONDS
 from provenance.recording.run_event import run_event
+from provenance.recording.sampler import Sampler, sampler
 from provenance.recording.streams import stream
 
 # The tracer writes its last line a moment after the command's end.
@@ -49,6 +50,8 @@ class LaunchSettings:
         One of :data:`provenance.recording.capabilities.TRACES`.
     save_limit
         Bytes; files that existed before and are not larger are saved before they are overwritten.
+    sample_interval
+        Seconds between two looks at what the processes of the run use; 0 for none.
     """
 
     command: Tuple[str, ...]
@@ -57,6 +60,7 @@ class LaunchSettings:
     info: Optional[str] = None
     trace: str = "auto"
     save_limit: int = DEFAULT_SAVE_LIMIT
+    sample_interval: float = DEFAULT_SAMPLE_INTERVAL
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,10 @@ def launch(settings: LaunchSettings, describe: Optional[Describe] = None, say: S
                 recording.discard()
             raise
         _fill_standard_descriptors()
+        if recording is not None and trace.name == "strace":
+            recording.keep_secrets(pid)
+        if recording is not None:
+            recording.sample(pid, trace, settings.sample_interval)
         if recording is not None and describe is not None:
             recording.describe(describe)
         status, usage = signals.await_end(pid, witness)
@@ -154,6 +162,7 @@ class _Recording:
         self._command, self._cwd = command, cwd
         self._file = LineFile(str(run_folder / RUN_FILE))
         self._describing: Optional[threading.Thread] = None
+        self._sampler: Optional[Sampler] = None
 
     @classmethod
     def begin(cls, settings: LaunchSettings, trace: Trace, start: int, say: Say) -> Optional[_Recording]:
@@ -196,6 +205,24 @@ class _Recording:
         except OSError as error:
             self.warnings.append(f"{self.folder} could not be removed: {error.strerror}")
 
+    def keep_secrets(self, pid: int) -> None:
+        """Have the credentials that strace writes overwritten as they come, also when we are killed."""
+        try:
+            strace_watch.begin(watch.strace_log(str(self.folder)), pid, self._cwd)
+        except OSError as error:  # no process left: it is done at the end
+            self.warnings.append(f"until its end the record holds command lines as they were: {error.strerror}")
+
+    def sample(self, pid: int, trace: Trace, interval: float) -> None:
+        """Begin to note what the processes of the run use, beside the command."""
+        apart = "strace" if trace.name == "strace" else ""
+        try:
+            self._sampler = sampler(pid, str(self.folder), self._write, interval, apart)
+            if self._sampler is not None:
+                self._sampler.start()
+        except (OSError, RuntimeError, ValueError) as error:  # no thread left: do without
+            self._sampler = None
+            self._gap("resource use over time", f"{type(error).__name__}: {error}")
+
     def describe(self, describe: Describe) -> None:
         """Begin to describe the surroundings, beside the command."""
         self._describing = threading.Thread(target=self._describe, args=(describe,), daemon=True)
@@ -210,6 +237,8 @@ class _Recording:
         usage: resource.struct_rusage,
     ) -> None:
         """Write the end of the command, then what was not seen of it."""
+        if self._sampler is not None:
+            self._sampler.stop(usage.ru_utime + usage.ru_stime)
         ended: Event = {
             "e": "end",
             "t": time.time_ns(),
@@ -221,7 +250,12 @@ class _Recording:
         ended.update({"stdout": stream(1), "stderr": stream(2)})
         self._write(ended)
         if trace.name == "strace":
-            _await_strace(watch.strace_log(str(self.folder)), pid)
+            log = watch.strace_log(str(self.folder))
+            _await_strace(log, pid)
+            try:
+                strace_watch.finish(log, self._cwd)
+            except OSError as error:
+                self.warnings.append(f"{log} may hold credentials of command lines: {error.strerror}; look through it")
         elif trace.name != "off" and not _has_written(self.folder, pid):
             program = capabilities.find_program(self._command[0], os.environ) or self._command[0]
             why = capabilities.why_unwatched(Path(program), trace.name)

@@ -42,7 +42,7 @@ def run_event(
         "v": FORMAT_VERSION,
         "id": run_id,
         "t": start,
-        "command": hide_in_command(command),
+        "command": hide_in_command(command, os.path.lexists),
         "cwd": cwd,
         "user": _user(),
         "host": os.uname().nodename,

@@ -3,12 +3,14 @@
  *
  * One translation unit, told in parts, lowest first:
  *   state.h     what is known about this process: ids, lock, fork detection
+ *   secrets.h   credentials in command lines and paths, which are not written
  *   json.h      an event as one JSON line
  *   log.h       the journal file of this process: mapped windows, safe after kill -9
  *   paths.h     absolute paths at the moment of the call; files that are not data
  *   descriptors.h  what is open for writing: its state when it is closed
  *   files.h     open; content from before the run
  *   names.h     rename, delete, link
+ *   libraries.h shared objects in use
  *   programs.h  exec, spawn, wait, exit
  *   tasks.h     which task a thread is in; the interface for provenance/recording/tasks.py
  *
@@ -24,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
@@ -66,11 +69,13 @@ __asm__(".symver dlsym,dlsym@GLIBC_2.17");
     if (!real_##name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 #include "shim/state.h"
+#include "shim/secrets.h"
 #include "shim/json.h"
 #include "shim/log.h"
 #include "shim/paths.h"
 #include "shim/descriptors.h"
 #include "shim/files.h"
 #include "shim/names.h"
+#include "shim/libraries.h"
 #include "shim/programs.h"
 #include "shim/tasks.h"

@@ -14,7 +14,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from provenance.journal.credentials import REMOVED, looks_like_credential
+from provenance.journal.credentials import REMOVED, hide, looks_like_credential
 
 try:
     from _json import encode_basestring_ascii as _quoted  # the C encoder, without json's 7 ms of import
@@ -23,6 +23,9 @@ except ImportError:  # an interpreter without it
 
 quoted: Callable[[str], str] = _quoted
 
+_LONG_RUN = re.compile(r"[\w-]{15}").search
+_SPOKEN_OF = re.compile(r"(?i)bearer|authorization|private key|cookie|-token|-key|machine").search
+_OVERLAP = 512  # characters: a credential is looked for across the place where a text is cut
 DEFAULT_LIMIT = 1500  # characters of a value
 
 _MOST_ELEMENTS = 1000  # containers above it get a summary of their first elements
@@ -142,9 +145,20 @@ def _real(value: float, limit: int) -> str:
     return f'"type":"float","value":"{value!r}"'
 
 
+def _may_hold_credential(text: str) -> bool:
+    # Nothing has the form of a credential without a long run of characters, an address or two words.
+    return bool("://" in text or _LONG_RUN(text) or (" " in text and _SPOKEN_OF(text)))
+
+
+def _without_credentials(text: str) -> str:
+    return hide(text) if _may_hold_credential(text) else text
+
+
 def _string(value: str, limit: int) -> str:
     if len(value) > limit:
         written, text = "", '"type":"str",' + _cut(value, limit)
+    elif _may_hold_credential(value) and (shown := hide(value)) != value:
+        return '"type":"str","value":' + quoted(shown)
     else:
         written = quoted(value)
         text = '"type":"str","value":' + written
@@ -161,8 +175,9 @@ def _string(value: str, limit: int) -> str:
 def _bytes(value: bytes, limit: int) -> str:
     if len(value) <= limit:
         return f'"type":"bytes",{_bounded(repr(value), limit)}'
+    head = _without_credentials(repr(value[: limit + _OVERLAP]))
     digest = f',"sha256":"{_sha256(value)}"' if len(value) <= _LONGEST_HASHED else ""
-    return f'"type":"bytes","value":{quoted(repr(value[:limit])[:limit])},"cut":{len(value)}{digest}'
+    return f'"type":"bytes","value":{quoted(head[:limit])},"cut":{len(value)}{digest}'
 
 
 _SIMPLE: Dict[type, Callable[[Any, int], str]] = {
@@ -183,14 +198,15 @@ _PLAIN: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
 
 
 def _cut(text: str, limit: int) -> str:
-    fields = f'"value":{quoted(text[:limit])},"cut":{len(text)}'
+    shown = _without_credentials(text[: limit + _OVERLAP])[:limit]
+    fields = f'"value":{quoted(shown)},"cut":{len(text)}'
     if len(text) <= _LONGEST_HASHED:
         fields += f',"sha256":"{_sha256(text.encode("utf-8", "surrogatepass"))}"'
     return fields
 
 
 def _bounded(text: str, limit: int) -> str:
-    return f'"value":{quoted(text)}' if len(text) <= limit else _cut(text, limit)
+    return f'"value":{quoted(_without_credentials(text))}' if len(text) <= limit else _cut(text, limit)
 
 
 def _sha256(data: Any) -> str:
@@ -418,5 +434,5 @@ def error_text(error: BaseException, limit: int = DEFAULT_LIMIT) -> str:
         message = str(error)
     except Exception:  # noqa: BLE001 - a user's method
         message = "(its message can't be had)"
-    text = f"{name}: {message}" if message else name
+    text = f"{name}: {_without_credentials(message[: limit + _OVERLAP])}" if message else name
     return text if len(text) <= limit else text[:limit] + "..."

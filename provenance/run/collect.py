@@ -7,6 +7,7 @@ journal still gives what is left of it.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from provenance import journal
 from provenance.journal.credentials import hide, hide_in_command
-from provenance.journal.events import RUN_FILE, STRACE_FILE_PREFIX, Event
+from provenance.journal.events import EXAMINED_FILE, RUN_FILE, STRACE_FILE_PREFIX, Event
 from provenance.run.model import Gap
 from provenance.run.recorded import (
     CLOSE,
@@ -44,6 +45,8 @@ def collect(folder: Path) -> Recorded:
     recorded = Recorded(folder)
     collector = _Collector(recorded)
     for file in journal.read(folder):
+        if file.path.name == EXAMINED_FILE:
+            continue  # found out later, not recorded: see :mod:`.examined`
         if file.path.name == RUN_FILE:
             collector.take_launcher(file)
         else:
@@ -76,13 +79,15 @@ class _Collector:
         for event in events:
             kind = event.get("e")
             if kind == "run":
-                recorded.header = {**event, "command": _words(event.get("command"))}
+                recorded.header = {**event, "command": _words(event.get("command"), str(event.get("cwd") or "/"))}
             elif kind == "end":
                 recorded.ending = event
             elif kind == "environment":
                 data = event.get("data")
                 if isinstance(data, dict):
                     recorded.sections.setdefault(str(event.get("section")), {}).update(data)
+            elif kind == "sample":
+                recorded.samples.append(event)
             elif kind == "gap":
                 self._gap(event)
             else:
@@ -183,7 +188,7 @@ class _Collector:
             start=start,
             how=str(event.get("how", "exec")),
             exe=str(event.get("exe") or ""),
-            argv=tuple(_words(event.get("argv"))),
+            argv=tuple(_words(event.get("argv"), str(event.get("cwd") or "/"))),
             cwd=str(event.get("cwd") or "/"),
             host=str(event.get("host") or ""),
             parent=event.get("parent"),
@@ -290,6 +295,7 @@ class _Collector:
         call.value = value if isinstance(value, dict) else None
         error = event.get("error")
         call.error = None if error is None else hide(str(error))
+        call.use = resources_of(event)
         paths = event.get("paths")
         for arg in call.args:
             if isinstance(paths, dict) and isinstance(path := paths.get(arg.get("name")), str):
@@ -298,6 +304,11 @@ class _Collector:
     def _edge(self, event: Event) -> None:
         target = f"{self._current().id}:{event['task']}"
         self.recorded.passed.append((str(event["from"]), target, str(event.get("arg") or "")))
+
+    def _libraries(self, event: Event) -> None:
+        image = self._current()
+        told = (path for path in event["paths"] if isinstance(path, str))
+        image.libraries = tuple(dict.fromkeys((*image.libraries, *told)))
 
     def _end(self, event: Event) -> None:
         image = self._current()
@@ -312,9 +323,11 @@ class _Collector:
             self.recorded.gaps.append(Gap(what, "they could not be written"))
 
 
-def _words(command: object) -> list[str]:
-    """Return a command line as it may leave the record."""
-    return hide_in_command(str(word) for word in command) if isinstance(command, list) else []
+def _words(command: object, cwd: str) -> list[str]:
+    """Return a command line as it may leave the record: those of older versions were written as they were."""
+    if not isinstance(command, list):
+        return []
+    return hide_in_command((str(word) for word in command), lambda word: os.path.lexists(os.path.join(cwd, word)))
 
 
 _HANDLERS = {
@@ -332,6 +345,7 @@ _HANDLERS = {
     "task": _Collector._task,
     "done": _Collector._done,
     "edge": _Collector._edge,
+    "libraries": _Collector._libraries,
     "end": _Collector._end,
     "gap": _Collector._gap,
 }

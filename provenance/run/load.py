@@ -11,33 +11,36 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
+from collections.abc import Container
 from pathlib import Path
 from typing import Protocol
 
 import provenance
-from provenance.run import graph, programs
+from provenance.run import containers, examined, graph, installed, programs, resources
 from provenance.run.collect import collect
 from provenance.run.disk import Disk
 from provenance.run.ending import how_it_ended
+from provenance.run.examined import Examined
 from provenance.run.files import DataMaker, Files, reads_data
 from provenance.run.folders import NamedFolders
 from provenance.run.model import (
     About,
     Data,
-    Environment,
     Gap,
     Log,
     Role,
     Run,
     Software,
     Status,
+    Tool,
 )
 from provenance.run.processes import Actor, Processes, Program
-from provenance.run.recorded import Call, resources_of
+from provenance.run.recorded import Call
 from provenance.run.roles import Globs, Overrides, RoleRules, is_executed
 from provenance.run.software import SoftwareRules
 from provenance.run.surroundings import environment
 from provenance.run.tasks import Tasks, Uses, is_task
+from provenance.run.used import Usage
 from provenance.run.versions import Version
 from provenance.run.workflow import Workflow
 
@@ -53,7 +56,7 @@ class UserWords(Overrides, Protocol):
     def main_file(self) -> str | None: ...  # noqa: D102
 
 
-def load(folder: Path, info: UserWords | None = None) -> Run:
+def load(folder: Path, info: UserWords | None = None, *, examine: bool = False) -> Run:
     """Read the journal in `folder` and tell what happened.
 
     Works for a run that has ended, that still goes on, or that was killed; what could not be seen or read is among
@@ -65,6 +68,9 @@ def load(folder: Path, info: UserWords | None = None) -> Run:
         The folder of one run, ``.wfprov/<run id>``.
     info
         What the user says: its globs override the rules.
+    examine
+        Find out about the software that was used, and keep that beside the journal of a run that has ended. Without
+        it, what an earlier call kept is told.
 
     Raises
     ------
@@ -75,16 +81,18 @@ def load(folder: Path, info: UserWords | None = None) -> Run:
     was_collecting = gc.isenabled()
     gc.disable()
     try:
-        return _Loading(Path(os.path.abspath(folder)), info).run()
+        return _Loading(Path(os.path.abspath(folder)), info, examine).run()
     finally:
         if was_collecting:
             gc.enable()
 
 
 class _Loading:
-    def __init__(self, folder: Path, info: UserWords | None) -> None:
+    def __init__(self, folder: Path, info: UserWords | None, examine: bool) -> None:
         self.info = info
+        self.examine = examine
         self.journal = collect(folder)
+        resources.take_off_children(self.journal.images)
         self.processes = Processes(self.journal)
         self.disk = Disk()
         self.header = self.journal.header
@@ -116,10 +124,13 @@ class _Loading:
         if not tasks.tasks and top is not None and not journal.calls:
             top.is_driver = False
             tasks.tasks.append(tasks.program(top))
+        found, tools = self._examined(maker.data, tasks)
+        sections = {**journal.sections, **found.sections}
         edges = graph.file_edges(used) + graph.value_edges(journal.passed, tasks.tasks)
         maker.data.extend(folders.data(self.disk))
         maker.add_software(self.files.software)
         data = maker.data
+        used_of_machine, series = resources.of_run(journal, self._start(), self._end_time())
         main = self.workflow.main(data, self.latest, self.info.main_file if self.info else None)
         return Run(
             id=str(self.header.get("id") or journal.folder.name),
@@ -138,18 +149,21 @@ class _Loading:
             language=self.workflow.language(main),
             engine=Software("wfprov", self.header.get("version") or provenance.__version__),
             project=self.disk.resolve(self.project),
-            tools=tuple(tasks.tools.values()),
-            tasks=tuple(tasks.tasks),
+            tools=tools,
+            tasks=containers.with_containers(tasks.tasks, processes.programs, sections),
             edges=tuple(edges),
             data=tuple(data),
             inputs=tuple(d.key for d in data if d.role in (Role.INPUT, Role.CONFIGURATION)),
             outputs=tuple(d.key for d in data if d.role is Role.OUTPUT),
             arguments=() if top is None else tasks.command_values(top),
             logs=self._logs(),
-            resources=resources_of(journal.ending) if journal.ending else None,
-            environment=self._environment(),
+            resources=used_of_machine,
+            series=series,
+            environment=environment(sections, journal.folder),
+            containers=containers.containers(sections),
+            container=containers.around(sections),
             about=self.info.about if self.info is not None else About(),
-            gaps=(*self._gaps(), *maker.gaps),
+            gaps=(*self._gaps(sections.get("started", {})), *maker.gaps, *found.gaps),
             trace=self.header.get("trace"),
         )
 
@@ -309,16 +323,29 @@ class _Loading:
                 found.append(Log(name, path, _whole(began.get("offset")) or 0, _whole(end)))
         return tuple(found)
 
-    def _environment(self) -> Environment:
-        return environment(self.journal.sections, self.journal.folder)
+    def _examined(self, data: list[Data], tasks: Tasks) -> tuple[Examined, tuple[Tool, ...]]:
+        """Return what is known of the software, kept or found out now, and the tools with what they needed of it."""
+        tools = tuple(tasks.tools.values())
+        found = examined.kept(self.journal.folder)
+        if found is None and not self.examine:
+            return Examined(), tools
+        usage = Usage(self.journal, self.processes, self.files.software, data)
+        if found is None:
+            used = usage.used([self.cwd, self.project], self._start(), self._end_time())
+            found = examined.examine(used, self.journal.sections, keep=self.status is not Status.RUNNING)
+        if found.sections.get("owners"):
+            tools = tuple(installed.with_requirements(tools, usage.opened(tasks.tasks), found.sections))
+        return found, tools
 
-    def _gaps(self) -> tuple[Gap, ...]:
+    def _gaps(self, told: Container[str] = ()) -> tuple[Gap, ...]:
         gaps = list(self.journal.gaps)
         if self.journal.ending is None and self.status is not Status.RUNNING:
             gaps.append(Gap("the end of the run", "the recorder was stopped before it"))
         endless = 0
         for program in self.processes.programs:
             image = program.image
+            if program.why_unwatched and program.key in told:
+                continue
             if program.why_unwatched:
                 reason = _UNWATCHED.get(program.why_unwatched, program.why_unwatched)
                 gaps.append(Gap(f"what {program.name.name} did", reason, image.exe or None))
@@ -337,6 +364,7 @@ _UNWATCHED = {
     "setuid": "it runs with other rights than its user's, so that it can't be watched",
     "architecture": "it is built for another architecture than the shim",
     "unreadable": "its file can't be read",
+    "container": "it works with containers, inside of which nothing is watched",
 }
 
 

@@ -77,12 +77,38 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """A program, interpreter, library or engine."""
+    """A program, interpreter, library, package or engine."""
 
     name: str
     version: str | None = None
     url: str | None = None
     path: str | None = None
+    kind: str | None = None  # one of the kinds that the `software` section of provenance.environment lists
+    purl: str | None = None  # package URL, e.g. "pkg:deb/debian/gawk@1:5.2.1-2?arch=amd64"
+    architecture: str | None = None
+    sha256: str | None = None  # of the program's or the archive's file
+    installer: str | None = None  # e.g. "pip", "uv", "conda"
+    origin: str | None = None  # where it was installed from: an address, a version control URL with commit, a folder
+    is_editable: bool = False
+    is_used: bool | None = None  # executed or loaded by this run; None when that could not be told
+    license: str | None = None  # as the package gives it
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container image that the run took place in, or that one of its tasks started."""
+
+    key: str  # unique in the run
+    kind: str  # docker | podman | apptainer | singularity | charliecloud | kubernetes | shifter | sarus | enroot | oci
+    image: str  # as the user or the engine named it, without credentials
+    registry: str | None = None
+    name: str | None = None
+    tag: str | None = None
+    sha256: str | None = None  # hex digest: of the image's manifest in its registry, or of the image file
+    image_id: str | None = None  # hex digest of the image's configuration, as local engines know it
+    path: str | None = None  # of the image file or folder
+    size: int | None = None  # bytes of the image file
+    engine: tuple[str, ...] = ()  # the engine that has it, with its global options: whom to ask for a copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +126,7 @@ class Tool:
     parameters: tuple[str, ...] = ()  # names, in order
     software: Software | None = None  # interpreter or package that the program belongs to
     version: str | None = None
+    requirements: tuple[Software, ...] = ()  # packages that its executions used, the owner of the program first
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +136,12 @@ class ResourceUse:
     cpu_user: float | None = None
     cpu_system: float | None = None
     max_memory: int | None = None
+    average_cpu: float | None = None  # processors kept busy, over the whole time: CPU seconds / wall seconds
+    max_cpu: float | None = None  # processors kept busy in the busiest interval of the sampler
+    max_total_memory: int | None = None  # resident bytes of all processes together, the most of the samples
+    average_memory: int | None = None  # resident bytes of all processes together, over the samples
+    read_bytes: int | None = None  # that went through reading system calls, of whatever kind
+    written_bytes: int | None = None
     extra: tuple[Value, ...] = ()  # further measured values, e.g. statistics of an engine
 
 
@@ -133,6 +166,7 @@ class Task:
     error: str | None = None
     host: str | None = None
     parent: str | None = None  # key of the task within which this one ran
+    container: str | None = None  # Container.key of the image that it ran in or started
     resources: ResourceUse | None = None
 
 
@@ -189,6 +223,53 @@ class SourceControl:
 
 
 @dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A GPU or the like."""
+
+    name: str
+    vendor: str | None = None
+    driver: str | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The job of a batch system within which it all ran."""
+
+    scheduler: str  # "Slurm", ...
+    id: str
+    name: str | None = None
+    partition: str | None = None
+    nodes: int | None = None
+    tasks: int | None = None
+    cpus_per_task: int | None = None
+    time_limit: int | None = None  # seconds
+    node_list: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFile:
+    """A file of the crate from which the environment is rebuilt: a lock, a list, a package that is not public."""
+
+    target: str  # path below environment/, with slashes
+    about: str  # what it is, for people
+    kind: str  # requirements | conda-explicit | conda-environment | spack | modules | lock | package | source
+    text: str | None = None  # its content, or
+    path: str | None = None  # the file on this machine that has it
+    rebuild: tuple[str, ...] = ()  # commands that rebuild from it, run in environment/
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What the processes of a run used on one host, over time; one value a sample in each list."""
+
+    host: str
+    times: tuple[int, ...]  # ns since the epoch
+    cpu: tuple[float, ...]  # processors kept busy since the sample before
+    memory: tuple[int, ...]  # resident bytes of all processes
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """Where and in what the run took place."""
 
@@ -200,6 +281,15 @@ class Environment:
     memory: int | None = None
     interpreter: Software | None = None
     packages: tuple[Software, ...] = ()
+    software: tuple[Software, ...] = ()  # all else: system packages, modules, Spack, programs, MPI, BLAS, CUDA
+    files: tuple[EnvironmentFile, ...] = ()
+    microarchitecture: str | None = None  # as archspec names it, e.g. "zen3"
+    cpu_features: tuple[str, ...] = ()
+    accelerators: tuple[Accelerator, ...] = ()
+    file_system: str | None = None  # type of that of the working folder, e.g. "ext4", "lustre"
+    job: Job | None = None
+    memory_limit: int | None = None  # bytes that the run could use, when less than `memory`
+    cpu_limit: float | None = None  # processors that the run could use, when fewer than `cpu_count`
     variables: tuple[tuple[str, str], ...] = ()  # those on the allow-list
     source_control: SourceControl | None = None
 
@@ -264,7 +354,9 @@ class Run:
     logs: tuple[Log, ...] = ()
     resources: ResourceUse | None = None
     environment: Environment = field(default_factory=Environment)
-    containers: tuple[Software, ...] = ()
+    containers: tuple[Container, ...] = ()
+    container: str | None = None  # Container.key of the image that the whole run took place in
+    series: tuple[Series, ...] = ()
     about: About = field(default_factory=About)
     gaps: tuple[Gap, ...] = ()
     trace: str | None = None  # how it was watched: preload, strace, audit, off

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from provenance.run import programs
+from provenance.run import programs, resources
 from provenance.run.model import ResourceUse
 from provenance.run.programs import ProgramName
 from provenance.run.recorded import READ, Call, Image, Recorded, resources_of
@@ -152,6 +152,8 @@ class Processes:
             return None
         if programs.is_python_helper(image.exe, image.argv):
             return parent
+        if programs.is_container_engine_part(image.exe, image.argv) and self._is_of_engine(parent):
+            return parent
         if programs.is_compiler_part(image.exe, image.argv) and (
             programs.is_compiler(parent.exe, parent.argv)
             or programs.is_compiler_part(parent.exe, parent.argv)
@@ -159,6 +161,14 @@ class Processes:
         ):
             return parent
         return None
+
+    def _is_of_engine(self, image: Image) -> bool:
+        for each in self._line(image):
+            if programs.is_container_engine(each.exe, each.argv):
+                return True
+            if each.how != "fork":
+                return programs.is_container_engine_part(each.exe, each.argv)
+        return False
 
     def _owner_is_compiler(self, image: Image) -> bool:
         for each in self._line(image):
@@ -205,10 +215,12 @@ class Processes:
         for program in self.programs:
             image = program.image
             program.end, program.status = image.end, image.status
-            program.signal, program.use = image.signal, image.use
+            program.signal = image.signal
             successor = self._successor.get(image.id)
             if program.end is None and successor is not None:
                 program.end = successor.start
+            use = resources.together([each.use for each in program.images if each.use is not None])
+            program.use = resources.over_time(use, program.start, program.end)
 
     def was_replaced(self, image: Image) -> bool:
         """Tell whether another program took the place of this image in its process."""

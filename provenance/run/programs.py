@@ -74,6 +74,14 @@ _COMPILER = re.compile(
 _COMPILER_PART = re.compile(
     r"(.*-)?(cc1|cc1plus|cc1obj|f951|lto1|lto-wrapper|as|collect2|ld(\.[a-z]+)?|cicc|ptxas|fatbinary|cudafe\+\+)$"
 )
+_CONTAINER_ENGINE = re.compile(
+    r"(apptainer|singularity|docker|podman|podman-remote|nerdctl|ch-run|enroot|sarus|shifter)$"
+)
+_CONTAINER_ENGINE_PART = re.compile(
+    r"(conmon|runc|crun|kata-runtime|podman|docker|docker-init|catatonit|netavark|aardvark-dns|slirp4netns|pasta(\.avx2)?"
+    r"|fuse-overlayfs|newuidmap|newgidmap|starter(-suid)?|squashfuse(_ll)?|gocryptfs|fuse2fs|fusermount3?|iptables"
+    r"|nft|proot|fakeroot|enroot-.*|unsquashfs|containerd.*)$"
+)
 _PYTHON_HELPER = re.compile(
     r"multiprocessing[./](spawn|resource_tracker|forkserver|semaphore_tracker)|"
     r"loky[./]backend|joblib[./]externals|from multiprocessing\."
@@ -122,6 +130,16 @@ def is_compiler(exe: str, argv: Sequence[str]) -> bool:
 def is_compiler_part(exe: str, argv: Sequence[str]) -> bool:
     """Tell whether this is a part that a compiler's driver starts: preprocessor, assembler, linker."""
     return bool(_COMPILER_PART.match(exe.rsplit("/", 1)[-1] or base_name(exe, argv)))
+
+
+def is_container_engine(exe: str, argv: Sequence[str]) -> bool:
+    """Tell whether this is the command of a container engine."""
+    return bool(_CONTAINER_ENGINE.match(base_name(exe, argv)) or _CONTAINER_ENGINE.match(exe.rsplit("/", 1)[-1]))
+
+
+def is_container_engine_part(exe: str, argv: Sequence[str]) -> bool:
+    """Tell whether a container engine starts this for its own work."""
+    return bool(_CONTAINER_ENGINE_PART.match(exe.rsplit("/", 1)[-1] or base_name(exe, argv)))
 
 
 def is_python_helper(exe: str, argv: Sequence[str]) -> bool:

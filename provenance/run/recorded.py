@@ -44,6 +44,7 @@ class Image:
     signal: int | None = None
     use: ResourceUse | None = None
     last: int = 0  # time of the last event
+    libraries: tuple[str, ...] = ()  # shared objects that were loaded, as the loader names them
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +62,7 @@ class Call:
     status: str | None = None
     value: dict[str, Any] | None = None
     error: str | None = None
+    use: ResourceUse | None = None  # of its thread
 
 
 class Access(NamedTuple):
@@ -91,6 +93,7 @@ class Recorded:
     accesses: list[Access] = field(default_factory=list)
     waits: list[tuple[str, Event]] = field(default_factory=list)  # host, event
     unwatched: list[tuple[Image, Event]] = field(default_factory=list)
+    samples: list[Event] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     last: int = 0  # time of the last event of all
 
@@ -98,10 +101,14 @@ class Recorded:
 def resources_of(event: Event) -> ResourceUse | None:
     """Take what an `end` or a `wait` event says about resources."""
     user, system, memory = event.get("utime"), event.get("stime"), event.get("maxrss")
+    moved = event.get("io")
+    read, written = moved if isinstance(moved, list) and len(moved) == 2 else (None, None)
     if user is None and system is None and memory is None:
         return None
     return ResourceUse(
         cpu_user=float(user) if isinstance(user, (int, float)) else None,
         cpu_system=float(system) if isinstance(system, (int, float)) else None,
         max_memory=int(memory) if isinstance(memory, (int, float)) and memory > 0 else None,
+        read_bytes=read if isinstance(read, int) else None,
+        written_bytes=written if isinstance(written, int) else None,
     )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from provenance.run.model import Environment, Software, SourceControl
+from provenance.run import installed
+from provenance.run.model import Accelerator, Environment, Job, Software, SourceControl
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -18,7 +19,6 @@ Sections = Mapping[str, Mapping[str, Any]]
 def environment(sections: Sections, run_folder: Path) -> Environment:
     """Return what the journal says about the surroundings of a run."""
     host = sections.get("host", {})
-    packages = sections.get("packages", {})
     return Environment(
         operating_system=_text(host.get("system")),
         kernel=_text(host.get("kernel")),
@@ -27,7 +27,16 @@ def environment(sections: Sections, run_folder: Path) -> Environment:
         cpu_count=_whole(host.get("cpu_count")),
         memory=_whole(host.get("memory")),
         interpreter=_interpreter(sections),
-        packages=tuple(Software(str(name), _text(packages[name])) for name in sorted(packages)),
+        packages=installed.packages(sections),
+        software=installed.other_software(sections),
+        files=installed.files(sections),
+        microarchitecture=_text(host.get("microarchitecture")),
+        cpu_features=_texts(host.get("features")),
+        accelerators=accelerators(host.get("accelerators")),
+        file_system=_text(host.get("file_system")),
+        job=job(sections.get("job", {})),
+        memory_limit=_whole(host.get("memory_limit")),
+        cpu_limit=_number(host.get("cpu_limit")),
         variables=tuple((str(k), str(v)) for k, v in sorted(sections.get("variables", {}).items())),
         source_control=_source_control(sections.get("git", {}), run_folder),
     )
@@ -80,6 +89,42 @@ def _source_control(git: Mapping[str, Any], run_folder: Path) -> SourceControl |
         untracked=_texts(git.get("untracked")),
         ignored=_texts(git.get("ignored")),
     )
+
+
+def job(section: Mapping[str, Any]) -> Job | None:
+    """Return the job of a batch system, as a ``job`` section tells it; None without an id."""
+    identifier = _text(section.get("id"))
+    if identifier is None:
+        return None
+    return Job(
+        scheduler=_text(section.get("scheduler")) or "unknown",
+        id=identifier,
+        name=_text(section.get("name")),
+        partition=_text(section.get("partition")),
+        nodes=_whole(section.get("nodes")),
+        tasks=_whole(section.get("tasks")),
+        cpus_per_task=_whole(section.get("cpus_per_task")),
+        time_limit=_whole(section.get("time_limit")),
+        node_list=_text(section.get("node_list")),
+    )
+
+
+def accelerators(listed: object) -> tuple[Accelerator, ...]:
+    """Return the accelerators that a ``host`` section lists."""
+    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, (list, tuple)) else []
+    return tuple(
+        Accelerator(
+            name=_text(one.get("name")) or "unknown accelerator",
+            vendor=_text(one.get("vendor")),
+            driver=_text(one.get("driver")),
+            memory=_whole(one.get("memory")),
+        )
+        for one in found
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _text(value: object) -> str | None:

@@ -16,6 +16,7 @@ from provenance.run.folders import NamedFolders
 from provenance.run.model import Software, Status, Task, Tool, Value
 from provenance.run.processes import Actor, Processes, Program
 from provenance.run.recorded import Call, Recorded
+from provenance.run.resources import over_time
 from provenance.run.surroundings import language_software
 
 _LONGEST_DESCRIPTION = 2000  # characters
@@ -127,6 +128,7 @@ class Tasks:
             results=results,
             error=error,
             host=call.image.host or None,
+            resources=over_time(call.use, call.start, call.end),
             parent=call.parent if call.parent in self._journal.calls else None,
         )
 

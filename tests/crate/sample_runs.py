@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provenance.run.model import (
     About,
+    Container,
     Data,
     Edge,
     Environment,
@@ -277,12 +278,17 @@ def rich_run(folder: Path, **more: object) -> Run:
             source_control=SourceControl(str(folder), "https://example.org/code.git", "a" * 40, "main"),
         ),
         containers=(
-            Software(
-                "python",
+            Container(
+                "image",
+                "docker",
+                "registry.example.org/library/python:3.11@sha256:" + "b" * 64,
+                "registry.example.org",
+                "library/python",
                 "3.11",
-                "docker://registry.example.org/library/python:3.11@sha256:" + "b" * 64,
+                "b" * 64,
             ),
         ),
+        container="image",
         about=replace(
             FILLED,
             agent=Person("Bob Example", "https://orcid.org/0000-0001-5109-3700", None, extra),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sample_runs import rich_run
 
 from provenance.crate.settings import DataMode, PackSettings
 from provenance.crate.write import write
+from provenance.run.model import EnvironmentFile, Software
 
 rdflib = pytest.importorskip("rdflib")
 CONTEXTS = Path(__file__).resolve().parents[2] / "provenance" / "profiles" / "contexts"
@@ -29,11 +31,31 @@ RUN = "?root s:mainEntity ?main . ?run s:instrument ?main . ?root s:mentions ?ru
 def graph(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cq")
     write(rich_run(folder / "work"), folder / "crate", PackSettings(data=DataMode.COPY))
-    document = json.loads((folder / "crate/ro-crate-metadata.json").read_text())
+    return parsed(folder / "crate")
+
+
+def parsed(crate):
+    document = json.loads((crate / "ro-crate-metadata.json").read_text())
     document["@context"] = [_context(one) for one in document["@context"]]
     found = rdflib.Graph()
     found.parse(data=json.dumps(document), format="json-ld", publicID="https://example.org/crate/")
     return found
+
+
+@pytest.fixture(scope="module")
+def environment_graph(tmp_path_factory):
+    """Of a run whose software was examined."""
+    run = rich_run(tmp_path_factory.mktemp("cq-environment") / "work", containers=(), container=None)
+    packages = (Software("numpy", "2.0.1", kind="python", purl="pkg:pypi/numpy@2.0.1", is_used=True),)
+    software = (Software("gawk", "1:5.2.1-2", kind="deb", purl="pkg:deb/debian/gawk@1:5.2.1-2", is_used=True),)
+    files = (
+        EnvironmentFile("requirements.txt", "Python packages", "requirements", "numpy==2.0.1\n"),
+        EnvironmentFile("system-packages.txt", "Debian packages", "lock", "gawk=1:5.2.1-2\n"),
+    )
+    surroundings = replace(run.environment, packages=packages, software=software, files=files)
+    folder = tmp_path_factory.mktemp("cq-crate")
+    write(replace(run, environment=surroundings), folder / "crate")
+    return parsed(folder / "crate")
 
 
 def _context(one):
@@ -66,6 +88,11 @@ def test_2_resources_used(graph):
 
 
 def test_3_configuration_files_of_a_step(graph):
+    """The authors look for objects of the OrganizeAction that are no ControlAction, meaning settings of the engine.
+
+    The required check of Provenance Run Crate 0.5 allows nothing but ControlActions there, so that no crate answers
+    their query and passes; settings of a step are objects of its action.
+    """
     where = "?step a s:HowToStep ; s:workExample ?tool . ?a s:instrument ?tool ; s:object ?file ."
     where += '?file s:additionalType "configuration" . ?tool s:name ?name .'
     assert ask(graph, "?name ?file", where) == {("models.fit", "dataset/config.yaml")}
@@ -78,6 +105,24 @@ def test_4_environment_file_of_the_workflow_and_each_step(graph, kind):
     found = ask(graph, "?x ?file ?name", where)
     assert {row[1:] for row in found} == {("environment/requirements.txt", "Requirements file format")}
     assert len(found) == (1 if kind.startswith("bs") else 3)
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        "?x a s:HowTo, bs:ComputationalWorkflow .",
+        "?w a s:HowTo, bs:ComputationalWorkflow ; s:step ?x . ?x a s:HowToStep .",
+    ],
+)
+def test_4_as_the_authors_ask_it_every_file_to_build_from_has_format_and_profile(environment_graph, component):
+    where = f"{component} ?x cm:buildInstructions ?file . OPTIONAL {{ ?x s:name ?name }} ?file a s:MediaObject ."
+    where += "OPTIONAL { ?file s:encodingFormat ?format } OPTIONAL { ?file dct:conformsTo ?p . ?p s:name ?profile . }"
+    found = ask(environment_graph, "?name ?file ?format ?profile", where)
+    assert {row[1:] for row in found} == {
+        ("environment/requirements.txt", "text/plain", "Requirements file format"),
+        ("environment/system-packages.txt", "text/plain", "Format of system-packages.txt"),
+    }
+    assert all(row[0] != "None" for row in found)
 
 
 def test_5_how_long_a_component_takes(graph):
@@ -116,6 +161,14 @@ def test_9_version_of_each_component(graph):
     found = dict(ask(graph, "?name ?version", where))
     assert found["models.fit"] == "a" * 40
     assert found["awk"].startswith("sha256:")
+
+
+def test_9_as_the_authors_ask_it_all_software_has_a_name_and_a_version(environment_graph):
+    where = "?app a s:SoftwareApplication . ?app s:name ?name ."
+    where += "OPTIONAL { ?app s:softwareVersion ?version } . OPTIONAL { ?app s:version ?version } ."
+    found = ask(environment_graph, "?name ?version", where)
+    assert {("numpy", "2.0.1"), ("gawk", "1:5.2.1-2"), ("Python", "3.11.2")} <= found
+    assert not [name for name, version in found if version == "None"]
 
 
 def test_10_the_wrapper_of_a_component_and_what_it_needs(graph):

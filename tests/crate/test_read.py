@@ -277,7 +277,8 @@ def test_containers_with_registry_and_tag(tmp_path):
         "tag": "1.2",
     }
     run = read(crate(tmp_path, action(containerImage={"@id": "#image"}), image))
-    assert [(c.name, c.version) for c in run.containers] == [("docker.io/lib/tool", "1.2")]
+    assert [(c.registry, c.name, c.tag) for c in run.containers] == [("docker.io", "lib/tool", "1.2")]
+    assert run.container == "#image"
 
 
 def test_people_with_orcid_in_any_place(tmp_path):

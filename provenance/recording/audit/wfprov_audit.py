@@ -18,6 +18,7 @@ import sys
 import time
 from _thread import get_ident
 
+from wfprov_audit_command import shown
 from wfprov_audit_programs import why_not_watched
 
 try:
@@ -170,7 +171,7 @@ class Watch:
             ppid=str(os.getppid()),
             how=_quoted(how),
             exe=_quoted(os.readlink("/proc/self/exe")),
-            argv="[" + ",".join(map(_quoted, argv)) + "]",
+            argv="[" + ",".join(map(_quoted, shown(argv))) + "]",
             cwd=_quoted(os.getcwd()),
             **known,
         )
@@ -324,7 +325,7 @@ class Watch:
         self._tell_programs(self.current_task())
         if self.children_are_watched:
             return
-        program = os.fsdecode(program)
+        program = shown([os.fsdecode(program)])[0]
         why = why_not_watched(program, [os.fsdecode(word) for word in words], env)
         if why and (program, why) not in self._gaps:
             self._gaps.add((program, why))

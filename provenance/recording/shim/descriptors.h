@@ -2,7 +2,7 @@
 
 static void note_state(const char *kind, const char *path, const struct file_state *state, const char *mode,
                        long task, bool rw) {
-    struct field fields[5] = {F_TEXT("p", path), F_STATE("s", state)};
+    struct field fields[5] = {F_PATH("p", path), F_STATE("s", state)};
     int count = 2;
     if (mode) fields[count++] = F_TEXT("mode", mode);
     if (rw) fields[count++] = F_FLAG("rw");

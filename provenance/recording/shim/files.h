@@ -54,7 +54,7 @@ static void save_before(const char *path, const struct file_state *before) {
     static int64_t saved;
     if (!is_worth_saving(path, before) || saved < 0) return;
     if (saved + before->size > MOST_SAVED * self.save_limit) {
-        const struct field gap[] = {F_TEXT("what", "content from before the run"), F_TEXT("path", path),
+        const struct field gap[] = {F_TEXT("what", "content from before the run"), F_PATH("path", path),
                                     F_TEXT("why", "this program overwrites too much: it and what follows is not kept")};
         emit("gap", gap, 3);
         saved = -1;
@@ -70,7 +70,7 @@ static void save_before(const char *path, const struct file_state *before) {
     n += put_hex(to + n, access_mark(path, 0, 0));
     to[n] = 0;
     if (!copy_content(path, to)) return;
-    const struct field fields[] = {F_TEXT("p", path), F_TEXT("as", to + name), F_STATE("s", before)};
+    const struct field fields[] = {F_PATH("p", path), F_TEXT("as", to + name), F_STATE("s", before)};
     emit("save", fields, 3);
 }
 

@@ -9,20 +9,24 @@ struct file_state {
 
 struct field {
     const char *name;
-    enum { TEXT, NUMBER, FLAG, SECONDS, STATE, WORDS } kind;
+    enum { TEXT, PATH_TEXT, NUMBER, FLAG, SECONDS, STATE, WORDS, NUMBERS, LIST } kind;
     union {
-        const char *text;
+        const char *text;               /* of a LIST: texts one behind the other, then an empty one */
         int64_t number;                 /* NUMBER; SECONDS in microseconds */
         const struct file_state *state; /* unknown ones are written as null */
         char *const *words;
+        const int64_t *pair;
     };
 };
 
 #define F_TEXT(n, v) ((struct field){.name = n, .kind = TEXT, .text = (v)})
+#define F_PATH(n, v) ((struct field){.name = n, .kind = PATH_TEXT, .text = (v)})
 #define F_NUMBER(n, v) ((struct field){.name = n, .kind = NUMBER, .number = (v)})
 #define F_FLAG(n) ((struct field){.name = n, .kind = FLAG})
 #define F_SECONDS(n, v) ((struct field){.name = n, .kind = SECONDS, .number = (v)})
 #define F_STATE(n, v) ((struct field){.name = n, .kind = STATE, .state = (v)})
+#define F_NUMBERS(n, v) ((struct field){.name = n, .kind = NUMBERS, .pair = (v)})
+#define F_LIST(n, v) ((struct field){.name = n, .kind = LIST, .text = (v)})
 #define F_WORDS(n, v) ((struct field){.name = n, .kind = WORDS, .words = (v)})
 
 /* Length of the valid UTF-8 sequence at `p`, 0 when there is none. */
@@ -37,15 +41,14 @@ static int utf8_length(const unsigned char *p) {
     return n;
 }
 
-/* Writes `text` quoted at `to`, or only measures when `to` is NULL. Bytes that are not UTF-8 become lone
+/* Writes `text` up to `end` at `to`, or only measures when `to` is NULL. Bytes that are not UTF-8 become lone
  * surrogates, as Python's surrogateescape has them. */
-static size_t json_text(char *to, const char *text) {
+static size_t json_part(char *to, const char *text, const char *end) {
     size_t n = 0;
-    if (to) to[0] = '"';
-    n++;
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+    const unsigned char *last = (const unsigned char *)end;
+    for (const unsigned char *p = (const unsigned char *)text; p < last && *p;) {
         const unsigned char *plain = p;
-        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') p++;
+        while (p < last && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') p++;
         if (p != plain) {
             if (to) memcpy(to + n, plain, (size_t)(p - plain));
             n += (size_t)(p - plain);
@@ -67,6 +70,41 @@ static size_t json_text(char *to, const char *text) {
             n += 6, p++;
         }
     }
+    return n;
+}
+
+static size_t json_text(char *to, const char *text) {
+    size_t n = 1 + json_part(to ? to + 1 : NULL, text, text + strlen(text));
+    if (to) to[0] = to[n] = '"';
+    return n + 1;
+}
+
+#define MARKER_BEGINS "[removed: "
+
+static size_t json_marker(char *to, const char *why) {
+    size_t head = strlen(MARKER_BEGINS), n = strlen(why);
+    if (to) {
+        memcpy(to, MARKER_BEGINS, head);
+        memcpy(to + head, why, n);
+        to[head + n] = ']';
+    }
+    return head + n + 1;
+}
+
+/* A word of a command line, or a path when `words` is NULL, with a marker in the place of each credential. */
+static size_t json_shown(char *to, char *const *words, size_t i, const char *text) {
+    size_t n = 1;
+    const char *at = text;
+    struct secret s;
+    bool is_harmless = words && to && get_bit(harmless_words, i);
+    if (to) to[0] = '"';
+    while (*at && !is_harmless && (words ? next_in_word(words, i, at, !to, &s) : next_in_path(text, at, &s))) {
+        n += json_part(to ? to + n : NULL, at, s.from);
+        n += json_marker(to ? to + n : NULL, s.why);
+        at = s.to;
+    }
+    if (words && !to && i < WORDS_LOOKED_AT) set_bit(harmless_words, i, at == text);
+    n += json_part(to ? to + n : NULL, at, at + strlen(at));
     if (to) to[n] = '"';
     return n + 1;
 }
@@ -101,6 +139,7 @@ static size_t json_value(char *to, const struct field *f) {
     size_t n = 0;
     switch (f->kind) {
     case TEXT: return json_text(to, f->text);
+    case PATH_TEXT: return json_shown(to, NULL, 0, f->text);
     case NUMBER: return to ? put_number(to, f->number) : number_length(f->number);
     case FLAG:
         if (to) memcpy(to, "true", 4);
@@ -115,7 +154,27 @@ static size_t json_value(char *to, const struct field *f) {
                 if (to) to[n] = ',';
                 n++;
             }
-            n += json_text(to ? to + n : NULL, *word);
+            n += json_shown(to ? to + n : NULL, f->words, (size_t)(word - f->words), *word);
+        }
+        if (to) to[n] = ']';
+        return n + 1;
+    case NUMBERS:
+        if (to) to[0] = '[';
+        n = 1 + (to ? put_number(to + 1, f->pair[0]) : number_length(f->pair[0]));
+        if (to) to[n] = ',';
+        n++;
+        n += to ? put_number(to + n, f->pair[1]) : number_length(f->pair[1]);
+        if (to) to[n] = ']';
+        return n + 1;
+    case LIST:
+        if (to) to[0] = '[';
+        n = 1;
+        for (const char *text = f->text; *text; text += strlen(text) + 1) {
+            if (text != f->text) {
+                if (to) to[n] = ',';
+                n++;
+            }
+            n += json_text(to ? to + n : NULL, text);
         }
         if (to) to[n] = ']';
         return n + 1;

@@ -232,8 +232,8 @@ static void begin_log(void) {
     if (syscall(SYS_getcwd, cwd, PATH_MAX) <= 0 || cwd[0] != '/') cwd[0] = 0;
     struct field fields[12] = {
         F_NUMBER("v", 1), F_TEXT("id", self.id), F_TEXT("host", self.host), F_NUMBER("pid", self.pid),
-        F_NUMBER("ppid", syscall(SYS_getppid)), F_TEXT("how", self.forked ? "fork" : "exec"), F_TEXT("exe", exe),
-        F_TEXT("cwd", cwd),
+        F_NUMBER("ppid", syscall(SYS_getppid)), F_TEXT("how", self.forked ? "fork" : "exec"), F_PATH("exe", exe),
+        F_PATH("cwd", cwd),
     };
     int count = 8;
     if (self.parent[0]) fields[count++] = F_TEXT("parent", self.parent);

@@ -26,7 +26,7 @@ static void after_rename(struct moving *m, int at, const char *path, int at_to, 
         char *full = room_for_path(PATH_A), *full_to = room_for_path(PATH_B);
         if (S_ISDIR(m->from.mode)) cwd_is_known = false; /* it may lie above us */
         if (absolute(at, path, full) && absolute(at_to, to, full_to)) {
-            struct field fields[6] = {F_TEXT("p", full), F_TEXT("to", full_to), F_STATE("s", &m->from)};
+            struct field fields[6] = {F_PATH("p", full), F_PATH("to", full_to), F_STATE("s", &m->from)};
             int count = 3;
             long task = current_task();
             if (m->over.known) fields[count++] = F_STATE("over", &m->over);
@@ -77,7 +77,7 @@ static void after_delete(struct moving *m, int at, const char *path) {
     GUARDED({
         char *full = room_for_path(PATH_A);
         if (absolute(at, path, full)) {
-            struct field fields[3] = {F_TEXT("p", full), F_STATE("s", &m->from)};
+            struct field fields[3] = {F_PATH("p", full), F_STATE("s", &m->from)};
             int count = 2;
             long task = current_task();
             if (task) fields[count++] = F_NUMBER("task", task);
@@ -140,7 +140,7 @@ static void note_link(int result, int at, const char *path, int at_to, const cha
             }
         }
         if (known) {
-            struct field fields[5] = {F_TEXT("p", absolute_path), F_TEXT("to", absolute_to), F_STATE("s", &state)};
+            struct field fields[5] = {F_PATH("p", absolute_path), F_PATH("to", absolute_to), F_STATE("s", &state)};
             int count = 3;
             long task = current_task();
             if (soft) fields[count++] = F_FLAG("soft");

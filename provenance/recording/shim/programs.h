@@ -66,6 +66,9 @@ static bool is_container_engine(const char *program) {
     return false;
 }
 
+/* This program is one itself, as the command that is recorded. */
+static bool is_in_engine;
+
 /* Where `file` leads, by way of the search path as execvp does it if asked for. A program may pass NULL. */
 __attribute__((noinline)) static bool find_program(const char *file, bool search, char *to) {
     to[0] = 0;
@@ -97,8 +100,8 @@ static void note_unwatched(pid_t pid, const char *path, char *const argv[], int 
     if (!absolute(AT_FDCWD, path, full)) full[0] = 0;
     if (!working_folder(cwd)) cwd[0] = 0;
     char *const none[] = {NULL};
-    struct field fields[6] = {F_NUMBER("pid", pid), F_TEXT("exe", full), F_WORDS("argv", argv ? argv : none),
-                              F_TEXT("cwd", cwd), F_TEXT("why", why_unwatched[reason])};
+    struct field fields[6] = {F_NUMBER("pid", pid), F_PATH("exe", full), F_WORDS("argv", argv ? argv : none),
+                              F_PATH("cwd", cwd), F_TEXT("why", why_unwatched[reason])};
     int count = 5;
     long task = current_task();
     if (task) fields[count++] = F_NUMBER("task", task);
@@ -161,6 +164,20 @@ static bool make_fixed(void) {
     fixed.limit = keep_variable("WFPROV_SAVE_LIMIT", number);
     fixed.host = keep_variable("WFPROV_HOST", host);
     return fixed.preload && fixed.folder && fixed.shim && fixed.start && fixed.limit && fixed.host;
+}
+
+/* Before the engine looks at its environment: one that starts programs without the C library takes that as it finds it
+ * at its start. What the user has put there stays. */
+static void leave_container_alone(char **envp) {
+    is_in_engine = true;
+    char **to = envp;
+    for (; envp && *envp; envp++) {
+        const char *own = is_variable(*envp, "LD_PRELOAD") ? *envp + 11 : NULL;
+        size_t n = strlen(self.shim);
+        if (!own || strncmp(own, self.shim, n)) *to++ = *envp;
+        else if (own[n] == ':' && (*to = keep_variable("LD_PRELOAD", own + n + 1))) to++;
+    }
+    if (to) *to = NULL;
 }
 
 /* The entry LD_PRELOAD=... of a program's own choosing, if there is one that needs the shim put in front. */
@@ -232,7 +249,7 @@ static bool is_of_another_recording(char *const *environment) {
         program = room_for_path(PATH_C); \
         if (find_program(file, search, program)) \
             reason = is_container_engine(program) ? IS_CONTAINER : reason_unwatched(program, 0); \
-        carry_on(carried, envp, &kept, joined, reason == IS_FOREIGN || reason == IS_CONTAINER); \
+        carry_on(carried, envp, &kept, joined, reason == IS_FOREIGN || reason == IS_CONTAINER || is_in_engine); \
         environment = carried; \
     } \
     errno = error_before
@@ -242,6 +259,7 @@ static void before_exec(const char *program, char *const argv[], int reason) {
     if (reason) note_unwatched((pid_t)syscall(SYS_getpid), program, argv, reason);
     if (in_vfork_child()) return; /* what is open there is its parent's */
     note_open_files(0);
+    if (log_file.begun) note_libraries();
     if (lock()) {
         trim_log();
         unlock();
@@ -337,7 +355,7 @@ SPAWN(posix_spawnp, true)
             if (variables < MAX_VARIABLES && enter()) { \
                 struct kept kept; \
                 char *carried[variables + KEPT + 1], joined[room_for_preload(environ) + 1]; \
-                carry_on(carried, environ, &kept, joined, false); \
+                carry_on(carried, environ, &kept, joined, is_in_engine); \
                 leave(); \
                 environ = carried; \
                 type result = real_##name arguments; \
@@ -432,6 +450,28 @@ static int64_t peak_memory(const struct rusage *use) {
     return kib * 1024;
 }
 
+static int64_t number_behind(const char *text, const char *name) {
+    const char *at = strstr(text, name);
+    int64_t number = 0;
+    if (!at) return 0;
+    for (at += strlen(name); *at >= '0' && *at <= '9'; at++) number = number * 10 + (*at - '0');
+    return number;
+}
+
+/* What this process has read and written, of files, pipes and terminals alike. */
+static bool bytes_moved(int64_t bytes[2]) {
+    char *text = room_for_path(PATH_A);
+    int fd = quiet_open("/proc/self/io", O_RDONLY, 0);
+    if (fd < 0) return false;
+    long n = syscall(SYS_read, fd, text, PATH_MAX - 1);
+    quiet_close(fd);
+    if (n <= 0) return false;
+    text[n] = 0;
+    bytes[0] = number_behind(text, "rchar: ");
+    bytes[1] = number_behind(text, "wchar: ");
+    return true;
+}
+
 static void note_end(int status) {
     static bool done;
     if (in_vfork_child() || done) return;
@@ -439,18 +479,22 @@ static void note_end(int status) {
     note_open_files(0);
     if (self.forked && !log_file.begun) return;
     done = true;
+    note_libraries();
+    int64_t bytes[2];
     struct rusage use;
     syscall(SYS_getrusage, RUSAGE_SELF, &use);
-    const struct field fields[] = {
+    struct field fields[6] = {
         F_NUMBER("status", status & 255),
         F_SECONDS("utime", microseconds(&use.ru_utime) - microseconds(&self.before.ru_utime)),
         F_SECONDS("stime", microseconds(&use.ru_stime) - microseconds(&self.before.ru_stime)),
         F_NUMBER("maxrss", peak_memory(&use)),
         F_NUMBER("lost", (int64_t)self.lost),
     };
+    int count = 5;
+    if (bytes_moved(bytes)) fields[count++] = F_NUMBERS("io", bytes);
     int64_t time = now();
     if (!lock()) return;
-    append_event("end", time, fields, 5);
+    append_event("end", time, fields, count);
     trim_log();
     unlock();
 }

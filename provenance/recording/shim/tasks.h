@@ -160,6 +160,7 @@ static void child_after_fork(void) {
     forget_seen();
     clear_active_tasks();
     inherit_open_files();
+    inherited_libraries = count_libraries();
     make_id(self.id);
     *alive = MARK_ALIVE;
 }
@@ -251,5 +252,6 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         take_standard_streams();
     });
     become_parent(environ);
+    if (argv && argv[0] && is_container_engine(argv[0])) leave_container_alone(environ);
     errno = error;
 }
