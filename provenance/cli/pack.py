@@ -205,7 +205,7 @@ def _saved_images(run: Run, settings: PackSettings, target: Path) -> Iterator[tu
         return
     import tempfile
 
-    from provenance.environment.container_images import save
+    from provenance.environment.containers.images import save
 
     target.absolute().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".wfprov-images-", dir=target.absolute().parent) as folder:

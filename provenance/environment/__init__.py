@@ -57,8 +57,8 @@ containers <key>            as the section ``container``: images that the run st
 started    <process id>     key in ``containers``: the process image that started the container
 ========== ================ =========================================================================
 
-Which file each section comes from: :mod:`.variables`, :mod:`.host`, :mod:`.source_control`, :mod:`.python`,
-:mod:`.modules`.
+Where each section comes from: :mod:`.variables`, :mod:`.machine`, :mod:`.source_control`, :mod:`.python`,
+:mod:`.conda`, :mod:`.modules`, :mod:`.spack`, :mod:`.containers`, :mod:`.system`, :mod:`.project_locks`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ def describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[Sec
         Folder of the journal; the patch of uncommitted changes is written there.
     """
     cwd = str(Path(cwd).absolute())
-    from provenance.environment import container_inside, host, job, modules, python, source_control, variables
+    from provenance.environment import modules, source_control, variables
+    from provenance.environment.containers import inside as container_inside
+    from provenance.environment.machine import host, job
+    from provenance.environment.python import interpreter as python
 
     if data := variables.allowed():
         yield "variables", data

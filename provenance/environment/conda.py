@@ -16,7 +16,7 @@ import yaml
 
 from provenance.environment import Section, Used
 from provenance.environment.conda_meta import CondaPackage, folder_of, packages, prefixes_in_use
-from provenance.environment.requirements import public_address
+from provenance.environment.python.requirements import public_address
 from provenance.journal.credentials import hide
 
 _SOME = 5  # names that a gap lists
@@ -210,8 +210,8 @@ def _environment_yml(
 
 def _requirements(prefix: str, used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> str | None:
     """Return the name of the requirements file of the Python in an environment; None when it needs none."""
-    from provenance.environment.installed_python import has_requirements, look
-    from provenance.environment.interpreters import environments
+    from provenance.environment.python.installed import has_requirements, look
+    from provenance.environment.python.interpreters import environments
 
     for number, python in enumerate(environments(used, recorded)[0], 1):
         if os.path.realpath(python.prefix) == os.path.realpath(prefix):

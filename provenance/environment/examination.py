@@ -14,13 +14,13 @@ from provenance.environment import Section, Used
 
 # Module of this package -> what it examines, for people. Each has `examine(used, recorded) -> Iterator[Section]`.
 _PARTS = {
-    "python_packages": "Python packages",
+    "python.packages": "Python packages",
     "conda": "conda packages",
-    "system_packages": "packages of the system",
+    "system.packages": "packages of the system",
     "modules": "environment modules and Spack",
     "project_locks": "lock files of the project",
-    "parallel": "MPI, BLAS and accelerator libraries",
-    "containers": "containers",
+    "system.parallel": "MPI, BLAS and accelerator libraries",
+    "containers.started": "containers",
 }
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provenance.environment.python import unrecorded
+from provenance.environment.python.interpreter import unrecorded
 from provenance.environment.sources import looks_like_source, suffix
 from provenance.journal.credentials import holds_credential, holds_setting, is_private_name
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from provenance.environment import container_images
+from provenance.environment.containers import images as container_images
 from provenance.run.model import Container, Task
 from provenance.run.processes import Program
 

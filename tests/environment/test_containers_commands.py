@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from provenance.environment import container_names, container_options
-from provenance.environment.container_commands import Start, Unclear, read
+from provenance.environment.containers import names as container_names
+from provenance.environment.containers import options as container_options
+from provenance.environment.containers.commands import Start, Unclear, read
 
 CWD = "/work/here"
 

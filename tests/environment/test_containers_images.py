@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from provenance.environment import Engagement, Used, containers
+from provenance.environment import Engagement, Used
+from provenance.environment.containers import started as containers
 from tests.environment.podman import NAME, Podman, own_podman, why_not
 
 

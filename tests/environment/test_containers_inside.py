@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provenance.environment import Used, containers
-from provenance.environment.container_inside import describe
+from provenance.environment import Used
+from provenance.environment.containers import started as containers
+from provenance.environment.containers.inside import describe
 
 DIGEST = "ab" * 32
 

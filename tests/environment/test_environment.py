@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from provenance.environment import describe, python, variables
+from provenance.environment import describe, variables
+from provenance.environment.python import interpreter as python
 from provenance.environment.source_control import PATCH_NAME, without_credentials
 
 ODD_NAMES = ["with blank.py", "ünïcode.py", "new\nline.py", "-dash.py", "hash#?%.py", 'quo"te.py']

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.environment import accelerators, host, job, limits
+from provenance.environment.machine import accelerators, host, job, limits
 
 
 def put(root: Path, path: str, text: str) -> None:

@@ -13,7 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.environment import modules, spack, system_packages
+from provenance.environment import modules, spack
+from provenance.environment.system import packages as system_packages
 from tests.conftest import Wfprov
 from tests.environment.examining import answer, used
 

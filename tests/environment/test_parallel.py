@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance.environment import parallel
+from provenance.environment.system import parallel
 from tests.environment.examining import answer, used
 
 

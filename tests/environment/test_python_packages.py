@@ -20,9 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement as Parsed
 
-from provenance.environment import Used, conda, package_sources, python, python_packages
-from provenance.environment.distributions import Distribution, in_folder
-from provenance.environment.requirements import origin, requirement
+from provenance.environment import Used, conda
+from provenance.environment.python import interpreter as python
+from provenance.environment.python import packages as python_packages
+from provenance.environment.python import sources as package_sources
+from provenance.environment.python.distributions import Distribution, in_folder
+from provenance.environment.python.requirements import origin, requirement
 from tests.conftest import Wfprov
 from tests.environment.package_index import serving, write_project, write_wheel
 

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from provenance.environment import dpkg, elf, rpm, system_packages
-from provenance.environment.package_database import spellings
+from provenance.environment.system import dpkg, elf, rpm
+from provenance.environment.system import packages as system_packages
+from provenance.environment.system.package_database import spellings
 from tests.environment.examining import answer, used
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="not a Debian system")

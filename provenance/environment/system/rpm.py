@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 
-from provenance.environment.package_database import Package, ask, spellings
+from provenance.environment.system.package_database import Package, ask, spellings
 
 _FORMAT = "%{NVRA}\t%{NAME}\t%{EPOCHNUM}\t%{VERSION}-%{RELEASE}\t%{ARCH}\t%{INSTALLTIME}\n"
 _FILES = "[%{=NVRA}\t%{FILENAMES}\n]"

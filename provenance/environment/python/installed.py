@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from provenance.environment import Used, ownership
+from provenance.environment import Used
 from provenance.environment.conda_meta import python_folders
-from provenance.environment.distributions import Distribution, in_folder, normal_name
-from provenance.environment.interpreters import PythonEnvironment
+from provenance.environment.python import ownership
+from provenance.environment.python.distributions import Distribution, in_folder, normal_name
+from provenance.environment.python.interpreters import PythonEnvironment
 
 SOME = 5  # names that a gap lists
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import Used, package_sources, wheels
+from provenance.environment import Used
 from provenance.environment.conda_meta import folder_of
-from provenance.environment.distributions import Distribution, is_name
-from provenance.environment.indexes import configured
-from provenance.environment.installed_python import SOME, Installed, gap, is_rebuilt_by_others
-from provenance.environment.requirements import Requirement, file_text, origin, requirement
+from provenance.environment.python import sources as package_sources
+from provenance.environment.python import wheels
+from provenance.environment.python.distributions import Distribution, is_name
+from provenance.environment.python.indexes import configured
+from provenance.environment.python.installed import SOME, Installed, gap, is_rebuilt_by_others
+from provenance.environment.python.requirements import Requirement, file_text, origin, requirement
 
 
 @dataclass

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from provenance.environment.distributions import read_text
-from provenance.environment.python import unrecorded
+from provenance.environment.python.distributions import read_text
+from provenance.environment.python.interpreter import unrecorded
 from provenance.environment.sources import looks_like_source, suffix
 from provenance.journal.credentials import holds_private_key, is_private_name
 

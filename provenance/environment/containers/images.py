@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import container_names
-from provenance.environment.container_commands import Start
+from provenance.environment.containers import names as container_names
+from provenance.environment.containers.commands import Start
 
 _TIME_LIMIT = 10  # seconds for an engine's answer
 _CHUNK = 1 << 20

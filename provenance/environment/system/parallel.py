@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import Section, Used, gpu_toolkits
-from provenance.environment.library_texts import Mark, holds_any, identify
+from provenance.environment import Section, Used
+from provenance.environment.system import gpu_toolkits
+from provenance.environment.system.library_texts import Mark, holds_any, identify
 
 # The first mark that is found counts: MVAPICH, Intel's and Cray's MPI hold the texts of MPICH too.
 _MPI = (

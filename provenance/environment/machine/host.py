@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import accelerators, limits
+from provenance.environment.machine import accelerators, limits
 
 
 def describe(cwd: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a container engine's command line starts: which image, which folders of the machine it can reach.
 
 In: an argument vector that begins with the engine. Out: :class:`Start`, or :class:`Unclear` for what starts a container
-but does not say of which image. Nothing is looked up: files and engines are asked in :mod:`.container_images`.
+but does not say of which image. Nothing is looked up: files and engines are asked in :mod:`.images`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from provenance.environment import container_options as options
-from provenance.environment.container_options import split
+from provenance.environment.containers import options
+from provenance.environment.containers.options import split
 
 _URI = ("docker://", "library://", "oras://", "shub://", "docker-daemon:", "http://", "https://", "ipfs://")
 _ARCHIVES = ("docker-archive:", "oci-archive:", "oci:", "dir:", "oci-sif:")

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from provenance.environment.python import unrecorded
+from provenance.environment.python.interpreter import unrecorded
 
 _SECONDS = 30.0
 _MOST_BYTES = 100_000  # of arguments in one call; Linux allows more, but counts the environment in

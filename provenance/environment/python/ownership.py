@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from provenance.environment.distributions import Distribution, editable_code, recorded_files
+from provenance.environment.python.distributions import Distribution, editable_code, recorded_files
 
 _DEEPEST = 6  # of folders that several distributions share
 

@@ -14,7 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import Section, Used, elf, spack
+from provenance.environment import Section, Used, spack
+from provenance.environment.system import elf
 
 _LARGEST = 64 << 20  # bytes; a larger file is told by its build id alone
 _CHUNK = 1 << 20

@@ -1,7 +1,7 @@
 """The Python distributions of a run: what was installed, from where, what of it was used, and how to get it again.
 
 In: what the run used, and what was recorded when it began. Out: sections ``software``, ``owners`` and ``files``, and
-what could not be found out. :mod:`.installed_python` tells what is installed, :mod:`.python_lock` makes the files.
+what could not be found out. :mod:`.installed` tells what is installed, :mod:`.lock` makes the files.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from provenance.environment import Section, Used
 from provenance.environment.conda_meta import prefixes_in_use
-from provenance.environment.distributions import Distribution
-from provenance.environment.installed_python import Installed, gap, is_rebuilt_by_others, look
-from provenance.environment.interpreters import environments
-from provenance.environment.python_lock import lock
-from provenance.environment.requirements import origin
+from provenance.environment.python.distributions import Distribution
+from provenance.environment.python.installed import Installed, gap, is_rebuilt_by_others, look
+from provenance.environment.python.interpreters import environments
+from provenance.environment.python.lock import lock
+from provenance.environment.python.requirements import origin
 
 
 @dataclass

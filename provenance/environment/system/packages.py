@@ -14,8 +14,9 @@ from typing import Any
 
 from packageurl import PackageURL
 
-from provenance.environment import Section, Used, dpkg, modules, rpm, unowned
-from provenance.environment.package_database import Package
+from provenance.environment import Section, Used, modules
+from provenance.environment.system import dpkg, rpm, unowned
+from provenance.environment.system.package_database import Package
 
 LIST = "system-packages.txt"
 _REBUILD = {

@@ -1,8 +1,8 @@
 """The containers of a run: that in which it takes place, and those that it started.
 
-In: at the start of a run the variables and files that tell a container from within (:mod:`.container_inside`); at
-packing the command lines of engines (:mod:`.container_commands`), of which the images are identified
-(:mod:`.container_images`). Out: the sections ``container``, ``containers`` and ``started``, and gaps.
+In: at the start of a run the variables and files that tell a container from within (:mod:`.inside`); at
+packing the command lines of engines (:mod:`.commands`), of which the images are identified
+(:mod:`.images`). Out: the sections ``container``, ``containers`` and ``started``, and gaps.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from provenance.environment import Section, Used, container_commands, container_images
-from provenance.environment.container_commands import Start, Unclear
-from provenance.environment.container_images import Image
-from provenance.environment.container_inside import IMAGE_VARIABLE
+from provenance.environment import Section, Used
+from provenance.environment.containers import commands as container_commands
+from provenance.environment.containers import images as container_images
+from provenance.environment.containers.commands import Start, Unclear
+from provenance.environment.containers.images import Image
+from provenance.environment.containers.inside import IMAGE_VARIABLE
 
 _FOLDERS_NAMED = 4
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.environment import Used
-from provenance.environment.python import folders_of_pythonpath, unrecorded
+from provenance.environment.python.interpreter import folders_of_pythonpath, unrecorded
 
 _SECONDS = 20.0
 _LONGEST_ANSWER = 4 << 20

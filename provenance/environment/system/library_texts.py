@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from provenance.environment import elf
+from provenance.environment.system import elf
 
 _BARE = re.compile(rb"(?<=\0)v?(\d+\.\d+\.\d+(?:(?:rc|a|b)\d+)?)(?=\0)")
 _AROUND = 200  # bytes after a mark in which its version stands

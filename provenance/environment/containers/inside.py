@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import container_names
+from provenance.environment.containers import names as container_names
 
 IMAGE_VARIABLE = "WFPROV_CONTAINER_IMAGE"  # registry/name:tag@sha256:... of the image that a run takes place in
 

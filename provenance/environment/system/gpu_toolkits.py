@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from provenance.environment import accelerators
+from provenance.environment.machine import accelerators
 
 # Name of the library (before ".so") -> kind and name. Those of one toolkit are one entry.
 _LIBRARIES = (

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from provenance.environment.package_database import Package, ask, spellings
+from provenance.environment.system.package_database import Package, ask, spellings
 
 _DATABASE = Path("/var/lib/dpkg")
 _FORMAT = "${binary:Package}\t${Package}\t${Version}\t${Architecture}\n"

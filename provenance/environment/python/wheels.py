@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provenance.environment.distributions import Distribution, read_text, recorded_files
-from provenance.environment.package_sources import must_stay
+from provenance.environment.python.distributions import Distribution, read_text, recorded_files
+from provenance.environment.python.sources import must_stay
 
 _OF_INSTALLERS = frozenset(
     [

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from provenance.environment.distributions import Distribution, is_name
+from provenance.environment.python.distributions import Distribution, is_name
 from provenance.environment.source_control import without_credentials
 from provenance.journal.credentials import hide, looks_like_credential
 

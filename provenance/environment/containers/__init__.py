@@ -1,0 +1,1 @@
+"""Containers: the one that a run takes place in, those that it starts, and their images."""
