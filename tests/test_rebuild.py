@@ -49,8 +49,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("provenance", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, checkout / name)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-        + ["--wheel-dir", str(folder / "local"), str(checkout)],
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"),
+            *("--wheel-dir", str(folder / "local"), str(checkout)),
+        ],
         check=True,
     )
     known = {normal_name(each.name): each for each in in_folder(get_paths()["purelib"])}

@@ -19,9 +19,16 @@ from provenance.environment.system import dpkg, rpm, unowned
 from provenance.environment.system.package_database import Package
 
 LIST = "system-packages.txt"
+# The second is for mirrors that keep the newest version only, as most do.
 _REBUILD = {
-    "deb": f"apt-get install --yes --allow-downgrades $(cat {LIST})",
-    "rpm": f"dnf install --assumeyes $(cat {LIST})",
+    "deb": (
+        f"apt-get install --yes --allow-downgrades $(cat {LIST}) ||",
+        f"  apt-get install --yes $(cut -d= -f1 {LIST})  # in the versions that the mirror has now",
+    ),
+    "rpm": (
+        f"dnf install --assumeyes $(cat {LIST}) ||",
+        f"  dnf install --assumeyes $(sed 's/-[^-]*-[^-]*$//' {LIST})  # in the versions that the mirror has now",
+    ),
 }
 # Where packages put files; elsewhere only programs and libraries are looked up.
 _SYSTEM_FOLDERS = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/etc/")
@@ -107,8 +114,8 @@ def _lists(packages: Iterable[Package]) -> Iterator[Section]:
         text = "".join(f"{pin}\n" for pin in sorted(found))
         kind = {"deb": "Debian", "rpm": "RPM"}[manager]
         about = f"{kind} packages that own the programs and libraries that were used, for {distro}"
-        rebuild = _REBUILD[manager].replace(LIST, target)
-        yield "files", {target: {"about": about, "kind": "lock", "text": text, "rebuild": [rebuild]}}
+        rebuild = [line.replace(LIST, target) for line in _REBUILD[manager]]
+        yield "files", {target: {"about": about, "kind": "lock", "text": text, "rebuild": rebuild}}
 
 
 def _changed(packages: Iterable[Package], used: Used) -> Iterator[Section]:
