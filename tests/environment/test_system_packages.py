@@ -299,7 +299,9 @@ def test_rpm_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert entry["rebuild"][0] == "dnf install --assumeyes $(cat system-packages.txt) ||"
     names = entry["rebuild"][1].partition("$(")[2].partition(")")[0].replace("system-packages.txt", "list")
     (tmp_path / "list").write_text(entry["text"])
-    shell = subprocess.run(["sh", "-c", names], cwd=tmp_path, capture_output=True, text=True, check=True)
+    shell = subprocess.run(
+        ["/bin/sh", "-c", names], env={"PATH": os.defpath}, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert shell.stdout.split() == ["lib", "tool"]
 
 
