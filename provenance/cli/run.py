@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,13 @@ from provenance.recording.limits import DEFAULT_SAMPLE_INTERVAL, DEFAULT_SAVE_LI
 from provenance.recording.signals import die_by
 
 _PACK_TO_DEFAULT = ""
+
+
+def _finite(seconds: float) -> float:
+    """Return a number of seconds; ``nan`` and ``inf`` are numbers for Python alone."""
+    if not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no number of seconds.")
+    return seconds
 
 
 @click.command(
@@ -50,6 +58,7 @@ _PACK_TO_DEFAULT = ""
     "--sample-interval",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
+    callback=lambda _context, _option, seconds: _finite(seconds),
     default=DEFAULT_SAMPLE_INTERVAL,
     show_default=True,
     help="How often to note the CPU and memory in use; 0 for never.",

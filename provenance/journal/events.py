@@ -14,7 +14,7 @@ Readers pass over kinds and fields that they do not know, NUL bytes (room reserv
 lines that are cut off.
 
 run.jsonl
-    run          v id t command[] cwd user host pid version trace save_limit python? name? info?
+    run          v id t command[] cwd user host pid version trace save_limit python? name? info? program?
                  stdout stderr: {kind: file|pipe|terminal|null|other, path?, offset?} (offset: bytes at the start)
     environment  t section data: what was found out about the surroundings; a section may come in several events,
                  later keys win
@@ -60,7 +60,9 @@ the files of processes
                  paths: argument name -> absolute path, of arguments that name a file only since the call
     edge         t task from arg: the value of task `from` (global id) was passed to local task `task` as `arg`
     end          t status utime stime maxrss lost io?: the process ended by itself; lost counts events not written;
-                 io: [bytes read, bytes written] through system calls of any kind
+                 io: [bytes read, bytes written] through system calls of any kind, by the process since it began (also
+                 as another program, before exec) and by the children that it waited for; a program that used less
+                 than 0.5 ms of a processor does not say it
     gap          as above
 
 A recorded value (in ``args`` and ``value``) is

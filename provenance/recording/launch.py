@@ -184,6 +184,7 @@ class _Recording:
                 save_limit=settings.save_limit,
                 name=settings.name,
                 info=settings.info,
+                program=capabilities.find_program(settings.command[0], os.environ),
             )
             if recording._write(event):
                 if failures:

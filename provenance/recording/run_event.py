@@ -10,7 +10,7 @@ import pwd
 from typing import Optional, Sequence
 
 import provenance
-from provenance.journal.credentials import hide_in_command
+from provenance.journal.credentials import hide, hide_in_command
 from provenance.journal.events import FORMAT_VERSION, Event
 from provenance.recording.streams import stream
 
@@ -25,6 +25,7 @@ def run_event(
     save_limit: int,
     name: Optional[str] = None,
     info: Optional[str] = None,
+    program: Optional[str] = None,
 ) -> Event:
     """Return the event that begins a record; the streams are told as they are now.
 
@@ -36,6 +37,8 @@ def run_event(
         Bytes.
     name, info
         What the user calls the run, and the path of the user's ``ro-crate-info.yaml``.
+    program
+        Path of the program that the command starts: told also where nothing of it can be watched.
     """
     event: Event = {
         "e": "run",
@@ -54,7 +57,9 @@ def run_event(
         "stderr": stream(2),
     }
     if name:
-        event["name"] = name
+        event["name"] = hide(name, settings=True)
+    if program:
+        event["program"] = hide_in_command([os.path.join(cwd, program)], os.path.lexists)[0]
     if info:
         event["info"] = os.path.abspath(info)
     return event

@@ -2,6 +2,7 @@
  * program opens, which programs it starts and how they end, in the format of provenance/journal/events.py.
  *
  * One translation unit, told in parts, lowest first:
+ *   plain.h     texts, without the C library
  *   state.h     what is known about this process: ids, lock, fork detection
  *   secrets.h   credentials in command lines and paths, which are not written
  *   json.h      an event as one JSON line
@@ -68,6 +69,7 @@ __asm__(".symver dlsym,dlsym@GLIBC_2.17");
     static __typeof__(&name) real_##name; \
     if (!real_##name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
+#include "shim/plain.h"
 #include "shim/state.h"
 #include "shim/secrets.h"
 #include "shim/json.h"

@@ -23,6 +23,7 @@ except ImportError:  # an interpreter without it
 
 quoted: Callable[[str], str] = _quoted
 
+_SHORTEST_SPOKEN_OF = 13  # characters: the name of a header, a colon, a blank, six more
 _LONG_RUN = re.compile(r"[\w-]{15}").search
 _SPOKEN_OF = re.compile(r"(?i)bearer|authorization|private key|cookie|-token|-key|machine").search
 _OVERLAP = 512  # characters: a credential is looked for across the place where a text is cut
@@ -147,6 +148,8 @@ def _real(value: float, limit: int) -> str:
 
 def _may_hold_credential(text: str) -> bool:
     # Nothing has the form of a credential without a long run of characters, an address or two words.
+    if len(text) < _SHORTEST_SPOKEN_OF:
+        return "://" in text
     return bool("://" in text or _LONG_RUN(text) or (" " in text and _SPOKEN_OF(text)))
 
 

@@ -79,26 +79,27 @@ def take_off_children(images: Mapping[str, Image]) -> None:
 
     The kernel adds those of a child to its parent's when the parent has waited for it (``/proc/pid/io`` in
     :manpage:`proc(5)`), so that sums would count them twice. A child that ended first is taken for waited for.
+    Very short programs don't say what they moved: it stays with the nearest that waited for them and says it.
     """
     following = {
         image.parent: image
         for image in images.values()
-        if image.how == "exec" and (before := images.get(image.parent or "")) and _is_same_process(before, image)
+        if image.parent and image.how == "exec"
+        if (before := images.get(image.parent)) and _is_same_process(before, image)
     }
     counted_twice: dict[str, list[ResourceUse]] = defaultdict(list)
     for image in images.values():
         if image.use is None or image.use.read_bytes is None or image.end is None:
             continue
-        first, seen = image, {image.id}
-        while (before := images.get(first.parent or "")) and before.id not in seen and _is_same_process(before, first):
-            first = before
-            seen.add(first.id)
-        parent = images.get(first.parent or "")
-        while parent is not None and parent.id in following and parent.id not in seen:
+        ended, seen = image, {image.id}
+        while (parent := _starting(ended, images, following)) is not None and parent.id not in seen:
+            if _end(ended) > _end(parent):
+                break
+            if parent.use is not None and parent.use.read_bytes is not None:
+                counted_twice[parent.id].append(image.use)
+                break
+            ended = parent
             seen.add(parent.id)
-            parent = following[parent.id]
-        if parent is not None and parent.id not in seen and parent.end is not None and image.end <= parent.end:
-            counted_twice[parent.id].append(image.use)
     for key, children in counted_twice.items():
         use = images[key].use
         if use is None or use.read_bytes is None or use.written_bytes is None:
@@ -108,6 +109,23 @@ def take_off_children(images: Mapping[str, Image]) -> None:
             read_bytes=max(0, use.read_bytes - sum(child.read_bytes or 0 for child in children)),
             written_bytes=max(0, use.written_bytes - sum(child.written_bytes or 0 for child in children)),
         )
+
+
+def _starting(image: Image, images: Mapping[str, Image], following: Mapping[str, Image]) -> Image | None:
+    """Return the last image of the process that started the one of `image`."""
+    first, seen = image, {image.id}
+    while (before := images.get(first.parent or "")) and before.id not in seen and _is_same_process(before, first):
+        first = before
+        seen.add(first.id)
+    parent = images.get(first.parent or "")
+    while parent is not None and parent.id in following and parent.id not in seen:
+        seen.add(parent.id)
+        parent = following[parent.id]
+    return parent
+
+
+def _end(image: Image) -> int:
+    return image.last if image.end is None else image.end
 
 
 def _is_same_process(before: Image, image: Image) -> bool:

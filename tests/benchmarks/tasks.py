@@ -33,6 +33,7 @@ def measure(calls: int) -> dict[str, float]:
         "two numbers": (nothing, (1, 2.5)),
         "a number returned": (number, (1.5, 2)),
         "a path and a text": (path_and_text, (__file__, "some text")),
+        "a long name": (path_and_text, ("/data/results/simulation_results_0001.csv", 1)),
     }
     found = {}
     for what, (function, given) in arguments.items():

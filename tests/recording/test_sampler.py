@@ -47,8 +47,9 @@ def test_none_when_none_are_wanted(tmp_path, options):
     assert samples(tmp_path) == []
 
 
-def test_a_negative_interval_is_refused(tmp_path):
-    ended = record(["true"], tmp_path, "--sample-interval", "-1")
+@pytest.mark.parametrize("interval", ["-1", "nan", "inf", "soon"])
+def test_what_is_no_interval_is_refused(tmp_path, interval):
+    ended = record(["true"], tmp_path, "--sample-interval", interval)
     assert ended.returncode == 2
     assert b"sample-interval" in ended.stderr
 

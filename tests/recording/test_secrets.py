@@ -139,6 +139,15 @@ def test_the_audit_hook_hides_them(place: Path, words: list[str], secrets: list[
     assert not [secret for secret in secrets if secret.encode() in raw] and b"[removed: " in raw
 
 
+def test_the_name_of_a_run_and_those_of_modules_hold_none(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = "ghp_" + "a1B2" * 9
+    monkeypatch.setenv("LOADEDMODULES", f"gcc/12:lab/{token}")
+    record(["true"], place / "work", "--trace", "off", "--name", f"with {token}, password=hunter2")
+    raw = all_bytes(only(place / "work")[0])
+    assert token.encode() not in raw and b"hunter2" not in raw
+    assert b"with [removed: token]" in raw and b"lab/[removed: token]" in raw and b"gcc/12" in raw
+
+
 @needs_strace
 def test_strace_leaves_none_behind(place: Path) -> None:
     work = place / "work"

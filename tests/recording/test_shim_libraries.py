@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provenance.run import collect
+from provenance.run.resources import take_off_children
 from tests.recording.shimmed import COMPILER, Watched, compile_shim, watch
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
@@ -120,3 +121,15 @@ def test_the_reader_takes_both(shim: Path, tmp_path: Path) -> None:
     cat = next(image for image in images if image.exe.endswith("cat"))
     assert any("libc.so" in path for path in cat.libraries)
     assert cat.use is not None and cat.use.read_bytes and cat.use.written_bytes is not None
+
+
+def test_what_hardly_does_anything_says_no_bytes(shim: Path, tmp_path: Path) -> None:
+    seen = watch(shim, tmp_path, ["sh", "-c", "true; /bin/true; head -c 50000000 /dev/zero | tail -c 1000000 > kept"])
+    images = collect.collect(seen.journal).images
+    told = {Path(image.exe).name: image.use for image in images.values() if image.how == "exec"}
+    assert told["true"] is not None and told["true"].read_bytes is None and told["true"].cpu_user is not None
+    take_off_children(images)
+    bytes_read = sum(image.use.read_bytes or 0 for image in images.values() if image.use)
+    assert 100_000_000 <= bytes_read < 101_000_000
+    written = sum(image.use.written_bytes or 0 for image in images.values() if image.use)
+    assert 51_000_000 <= written < 51_100_000

@@ -206,3 +206,19 @@ def test_bytes_of_children_that_were_waited_for_count_once(journal: Sampled) -> 
     run = loaded(journal)
     assert run.resources is not None
     assert (run.resources.read_bytes, run.resources.written_bytes) == (1507, 72)
+
+
+def test_bytes_pass_by_programs_that_say_nothing(journal: Sampled) -> None:
+    shell = journal.process("sh")
+    wrapper = journal.process("sh", pid=600, parent=shell)
+    becomes = journal.process("env", pid=600, parent=wrapper)
+    killed = journal.process("timeout", parent=becomes)
+    copy = journal.process("cp", parent=killed)
+    journal.event(copy, "end", status=0, utime=0.1, stime=0.0, maxrss=MB, lost=0, io=[1000, 50])
+    journal.event(killed, "wait", pid=700, status=0)
+    journal.event(becomes, "end", status=0, utime=0.0, stime=0.0, maxrss=MB, lost=0)
+    journal.event(shell, "end", status=0, utime=0.1, stime=0.0, maxrss=MB, lost=0, io=[1100, 60])
+    journal.end_run(utime=1.0, stime=0.0, maxrss=MB)
+    run = loaded(journal)
+    assert run.resources is not None
+    assert (run.resources.read_bytes, run.resources.written_bytes) == (1100, 60)

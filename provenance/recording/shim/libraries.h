@@ -34,25 +34,35 @@ static int count_libraries(void) {
 
 static int inherited_libraries; /* how many the parent of a forked child had */
 
-static void note_libraries(void) {
+#define SHORT_LIST (2 * PATH_MAX - 1)
+
+/* The paths, one behind the other (`used` is 0 when there is nothing to tell that was not told before). They lie in
+ * the room that held the path of the program, and in the next: a page that was not used yet costs 1 us. */
+static struct list loaded_libraries(void) {
     static int told;
     int count = count_libraries();
-    if (told == count || (self.forked && count <= inherited_libraries)) return;
-    /* The first three paths lie one behind the other. */
-    struct list found = {room_for_path(PATH_A), 0, 3 * PATH_MAX - 1, false};
-    char *pages = NULL;
+    struct list found = {room_for_path(PATH_INNER), 0, SHORT_LIST, false};
+    if (told == count || (self.forked && count <= inherited_libraries)) return found;
     dl_iterate_phdr(add_library, &found);
     if (found.is_full) {
-        pages = fresh_pages(LONG_LIST);
-        if (pages == MAP_FAILED) return;
+        char *pages = fresh_pages(LONG_LIST);
+        found.used = 0;
+        if (pages == MAP_FAILED) return found;
         found = (struct list){pages, 0, LONG_LIST - 1, false};
         dl_iterate_phdr(add_library, &found);
     }
     found.to[found.used] = 0;
-    if (found.used) {
-        const struct field fields[] = {F_LIST("paths", found.to)};
-        emit("libraries", fields, 1);
-    }
-    if (pages) unmap_pages(pages, LONG_LIST);
     told = count;
+    return found;
+}
+
+static void drop_list(const struct list *list) {
+    if (list->size != SHORT_LIST) unmap_pages(list->to, LONG_LIST);
+}
+
+static void note_libraries(void) {
+    struct list found = loaded_libraries();
+    const struct field fields[] = {F_LIST("paths", found.to)};
+    if (found.used) emit("libraries", fields, 1);
+    drop_list(&found);
 }

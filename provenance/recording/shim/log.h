@@ -32,9 +32,15 @@ static int quiet_open(const char *path, int flags, mode_t mode) {
 
 static void quiet_close(int fd) { syscall(SYS_close, fd); }
 
+/* Going past it would send SIGXFSZ to the program. */
+static rlim_t largest_file(void) {
+    struct rlimit limit;
+    return syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) ? RLIM_INFINITY : limit.rlim_cur;
+}
+
 static bool fits_limit(int64_t size) {
-    struct rlimit limit; /* going past it would send SIGXFSZ to the program */
-    return syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= (rlim_t)size;
+    rlim_t largest = largest_file();
+    return largest == RLIM_INFINITY || largest >= (rlim_t)size;
 }
 
 /* Room on disk up to `end`, so that writing to a mapping can't meet a full disk. Only reserving makes the file grow,
@@ -146,7 +152,8 @@ static bool append(const char *line, size_t n) {
     struct stat s;
     int fd = quiet_open(log_file.shared, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (fd < 0) return false;
-    bool done = !syscall(SYS_fstat, fd, &s) && fits_limit(s.st_size + (int64_t)n);
+    rlim_t largest = largest_file();
+    bool done = largest == RLIM_INFINITY || (!syscall(SYS_fstat, fd, &s) && largest >= (rlim_t)s.st_size + n);
     if (done) {
         long written = syscall(SYS_write, fd, line, n);
         done = written == (long)n;
@@ -177,18 +184,45 @@ static void append_line(const char *line, size_t n) {
     if (!to || (!mapped && !append(small, length))) self.lost++;
 }
 
+struct event {
+    const char *kind;
+    int64_t time;
+    const struct field *fields;
+    int count;
+};
+
 /* With the lock held. */
 static void append_event(const char *kind, int64_t time, const struct field *fields, int count) {
     if (!log_file.begun) begin_log();
     size_t n = json_event(NULL, kind, time, fields, count);
     char *small = room_for_path(PATH_OWN);
     bool mapped = is_talkative() || n > PATH_MAX;
+    /* Copied as a whole: a handler that jumps away in between leaves a torn line. */
+    if (n <= PATH_MAX) json_event(small, kind, time, fields, count);
     char *to = mapped ? room(n) : small;
     if (to) {
-        json_event(to, kind, time, fields, count);
+        if (n > PATH_MAX) json_event(to, kind, time, fields, count);
+        else if (mapped) memcpy(to, small, n);
         log_file.appended += mapped ? MOST_APPENDED : 1; /* what follows stands behind it */
     }
     if (!to || (!mapped && !append(small, n))) self.lost++;
+}
+
+/* Two events, in one call where they are appended. With the lock held. */
+static void append_both(const struct event *first, const struct event *second) {
+    if (!log_file.begun) begin_log();
+    size_t n = json_event(NULL, first->kind, first->time, first->fields, first->count);
+    size_t all = n + json_event(NULL, second->kind, second->time, second->fields, second->count);
+    if (is_talkative() || all > PATH_MAX) {
+        append_event(first->kind, first->time, first->fields, first->count);
+        append_event(second->kind, second->time, second->fields, second->count);
+        return;
+    }
+    char *small = room_for_path(PATH_OWN);
+    json_event(small, first->kind, first->time, first->fields, first->count);
+    json_event(small + n, second->kind, second->time, second->fields, second->count);
+    log_file.appended += 2;
+    if (!append(small, all)) self.lost += 2;
 }
 
 #define MOST_FIELDS 8

@@ -436,7 +436,7 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options) {
 /* Peak memory of this image alone: the usage counters also hold what the process was before exec, and the kernel's
  * own count of this image costs 13 us to ask for. */
 static int64_t peak_memory(const struct rusage *use) {
-    char *text = room_for_path(PATH_A), *at;
+    char *text = room_for_path(PATH_INNER), *at;
     if (use->ru_maxrss > self.before.ru_maxrss) return (int64_t)use->ru_maxrss * 1024;
     int fd = quiet_open("/proc/self/status", O_RDONLY, 0);
     if (fd < 0) return (int64_t)use->ru_maxrss * 1024;
@@ -458,9 +458,19 @@ static int64_t number_behind(const char *text, const char *name) {
     return number;
 }
 
+/* Microseconds of a processor: asking what was read and written costs 12 us, too much for what has hardly done
+ * anything. The kernel gives the bytes of the ended to those who wait for them, so that no total lacks them. */
+#define LITTLE_WORK 500
+
+/* What started all others says it in any case, for the total; after an exec in it, the last image does. */
+static bool is_first_or_continued(void) {
+    size_t host_and_pid = (size_t)(strrchr(self.id, '-') - self.id) + 1;
+    return !self.parent[0] || !strncmp(self.parent, self.id, host_and_pid);
+}
+
 /* What this process has read and written, of files, pipes and terminals alike. */
 static bool bytes_moved(int64_t bytes[2]) {
-    char *text = room_for_path(PATH_A);
+    char *text = room_for_path(PATH_INNER);
     int fd = quiet_open("/proc/self/io", O_RDONLY, 0);
     if (fd < 0) return false;
     long n = syscall(SYS_read, fd, text, PATH_MAX - 1);
@@ -472,42 +482,49 @@ static bool bytes_moved(int64_t bytes[2]) {
     return true;
 }
 
-static void note_end(int status) {
+/* With `flushes`, what the C library still holds of the program's streams is written first, as it does after us. */
+static void note_end(int status, bool flushes) {
     static bool done;
     if (in_vfork_child() || done) return;
+    int64_t bytes[2];
+    struct rusage use;
+    syscall(SYS_getrusage, RUSAGE_SELF, &use);
+    int64_t utime = microseconds(&use.ru_utime) - microseconds(&self.before.ru_utime);
+    int64_t stime = microseconds(&use.ru_stime) - microseconds(&self.before.ru_stime);
+    bool tells_bytes = utime + stime >= LITTLE_WORK || is_first_or_continued();
+    if (flushes && (all_written || tells_bytes)) flush_streams();
     if (start_of_input >= 0) note_standard_input();
     note_open_files(0);
     if (self.forked && !log_file.begun) return;
     done = true;
-    note_libraries();
-    int64_t bytes[2];
-    struct rusage use;
-    syscall(SYS_getrusage, RUSAGE_SELF, &use);
     struct field fields[6] = {
-        F_NUMBER("status", status & 255),
-        F_SECONDS("utime", microseconds(&use.ru_utime) - microseconds(&self.before.ru_utime)),
-        F_SECONDS("stime", microseconds(&use.ru_stime) - microseconds(&self.before.ru_stime)),
-        F_NUMBER("maxrss", peak_memory(&use)),
-        F_NUMBER("lost", (int64_t)self.lost),
+        F_NUMBER("status", status & 255), F_SECONDS("utime", utime), F_SECONDS("stime", stime),
+        F_NUMBER("maxrss", peak_memory(&use)), F_NUMBER("lost", (int64_t)self.lost),
     };
     int count = 5;
-    if (bytes_moved(bytes)) fields[count++] = F_NUMBERS("io", bytes);
+    if (tells_bytes && bytes_moved(bytes)) fields[count++] = F_NUMBERS("io", bytes);
+    struct list libraries = loaded_libraries(); /* takes the rooms that were used above */
+    const struct field listed[] = {F_LIST("paths", libraries.to)};
     int64_t time = now();
-    if (!lock()) return;
-    append_event("end", time, fields, count);
-    trim_log();
-    unlock();
+    const struct event loaded = {"libraries", time, listed, 1}, end = {"end", time, fields, count};
+    if (lock()) {
+        if (libraries.used) append_both(&loaded, &end);
+        else append_event(end.kind, end.time, end.fields, end.count);
+        trim_log();
+        unlock();
+    }
+    drop_list(&libraries);
 }
 
 static void on_exit_handler(int status, void *nothing) {
     (void)nothing;
-    GUARDED(flush_streams(); note_end(status));
+    GUARDED(note_end(status, true));
 }
 
 #define EXIT_AT_ONCE(name) \
     EXPORT void name(int status) { \
         REAL(name); \
-        GUARDED(note_end(status)); \
+        GUARDED(note_end(status, false)); \
         real_##name(status); \
         __builtin_unreachable(); \
     }

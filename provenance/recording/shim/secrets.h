@@ -188,8 +188,9 @@ static const struct known_token {
     {"A3T", 17, DIGIT | UPPER, false, false}, {"AKC", 10, ALNUM, true, false},
     {"hooks.slack.com/services/", 1, 0, false, true}, {"api.softlayer.com/soap/v3/", 1, 0, false, true},
     {"api.softlayer.com/soap/v3.1/", 1, 0, false, true}, {"discord.com/api/webhooks/", 1, 0, false, true},
+    {"conda.anaconda.org/t/", 1, 0, false, true},
 };
-#define HEADS_BEGIN "gGxhswrnpAySdS"
+#define HEADS_BEGIN "acdghnprswxyAGS"
 
 static bool is_known_token(const char *p, struct secret *s) {
     int seen;
