@@ -73,7 +73,7 @@ def _hidden_word(programs: List[str], before: str, word: str, is_file: Optional[
     header = compiled(_HEADER).match(word)
     if header and looks_like_credential(header.group(1)):
         return f"{header.group(1)}: {REMOVED}"
-    has_more = any(map(str.isspace, word)) or '"' in word
+    has_more = any(map(str.isspace, word)) or '"' in word or "," in word
     if has_more and has_any(OF_NAMES, word.lower()):
         word = compiled(_ASSIGNED).sub(_hidden_assignment, word)
     return hide(word, settings=has_more)

@@ -19,6 +19,7 @@ class Form(NamedTuple):
     marks: Tuple[str, ...]  # lower case; a text without any of them has no such credential; () is asked always
     pattern: str
     shortest: int = 0  # characters of the shortest text that has one
+    literal: str = ""  # stands in each text that has one; for a form without marks
 
     def compiled(self) -> Pattern[str]:
         """Return the pattern, compiled when it is first needed."""
@@ -50,17 +51,22 @@ _MARKS_OF_PREFIXED = (
     *("dop_v1_", "dapi", "hvs.", "hvb.", "age-secret-key-", "atatt3"),
 )
 _GIVEN = r"[\"']?\]?\s*(?:=>|:=|::|[=: ])\s*[\"']?"
+PRIVATE_KEY = "private key"  # the reason
+# Code that speaks of private keys has the first line alone: what follows must look like a key.
+_KEY_BEGINS = r"----[- ]BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?[ -]----"
+_KEY_ENDS = r"----[- ]END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*[ -]----"
+_KEY_BODY = r"(?:[A-Za-z0-9+/]{12,}=*|\\+[nr]|[\s\"'+,=])"
 _KEY = r"(?:key|pwd|pw|password|pass|token)"
 
 FORMS: Tuple[Form, ...] = (
     Form(
-        "private key",
+        PRIVATE_KEY,
         ("private key",),
-        r"(----[- ]BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?[ -]----.*?"
-        r"(?:----[- ]END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*[ -]----|\Z))",
+        rf"({_KEY_BEGINS}(?:(?:[ \t]*[\r\n]|\\+[nr])(?=\s*\w)[^\"'`(){{}};<>]*?(?:{_KEY_ENDS}|\Z)"
+        rf"|(?:(?!{_KEY_ENDS}).){{1,300}}?[A-Za-z0-9+/]{{40}}(?:(?:(?!{_KEY_BEGINS}).)*?{_KEY_ENDS}|{_KEY_BODY}*)))",
     ),
-    Form("private key", ("putty-user-key-file-",), r"(PuTTY-User-Key-File-\d.*?(?:Private-MAC:\s*\w+|\Z))"),
-    Form("private key", ("private_key_id",), r"\"private_key_id\"\s*:\s*\"([0-9a-f]{16,})\""),
+    Form(PRIVATE_KEY, ("putty-user-key-file-",), r"(PuTTY-User-Key-File-\d.*?(?:Private-MAC:\s*\w+|\Z))"),
+    Form(PRIVATE_KEY, ("private_key_id",), r"\"private_key_id\"\s*:\s*\"([0-9a-f]{16,})\""),
     Form(
         "password in an address",
         ("://",),
@@ -84,6 +90,23 @@ FORMS: Tuple[Form, ...] = (
         ("?sig=", "&sig=", "?key=", "&key=", "?auth=", "&auth=", "?pwd=", "&pwd="),
         rf"(?i)[?&](?:sig|key|auth|pwd)={PLACEHOLDER}([^&\s#'\"]+)",
     ),
+    # Channels of conda: by the name of their host, else by the look of the token, as forums have /t/ in addresses too.
+    Form(
+        "token in an address",
+        ("/t/",),
+        r"(?i)https?://[^\s/\"'<>]*conda[^\s/\"'<>]*(?:/[\w.-]+)*?/t/(?!\[removed)([\w-]{8,})",
+    ),
+    Form(
+        "token in an address",
+        ("/t/",),
+        r"(?i)https?://[^\s\"'<>]{1,200}?/t/"
+        r"([a-z]{2}-[0-9a-f]{8}-[0-9a-f-]{16,}|(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{20,})(?![\w-])",
+    ),
+    Form(
+        "password in an address",
+        ("jdbc:oracle",),
+        rf"(?i)jdbc:oracle:\w+:[^\s/@:'\"]+/{PLACEHOLDER}([^\s@/'\"]+)@",
+    ),
     Form("token in an address", ("hooks.slack.com",), r"(?i)https?://hooks\.slack\.com/services/([\w/]{8,})"),
     Form(
         "token in an address",
@@ -101,10 +124,11 @@ FORMS: Tuple[Form, ...] = (
         r"\.(?:(?<=[MNO][\w-]{23}\.)|(?<=[MNO][\w-]{24}\.)|(?<=[MNO][\w-]{25}\.))"
         r"([\w-]{6}\.(?=[A-Za-z_-]*\d)[\w-]{27,})",
         shortest=59,
+        literal=".",
     ),
-    Form("token", (), r":(?<=\d{8}:)(?=[\d_-]*[A-Za-z])([0-9A-Za-z_-]{35})(?![\w-])", shortest=44),
-    Form("token", (), r"(AC(?<![\w.-]AC)(?=[a-z]*\d)[a-z0-9]{32})(?!\w)", shortest=34),
-    Form("token", (), r"(SK(?<![\w.-]SK)(?=[a-z]*\d)[a-z0-9]{32})(?!\w)", shortest=34),
+    Form("token", (), r":(?<=\d{8}:)(?=[\d_-]*[A-Za-z])([0-9A-Za-z_-]{35})(?![\w-])", shortest=44, literal=":"),
+    Form("token", (), r"(AC(?<![\w.-]AC)(?=[a-z]*\d)[a-z0-9]{32})(?!\w)", shortest=34, literal="AC"),
+    Form("token", (), r"(SK(?<![\w.-]SK)(?=[a-z]*\d)[a-z0-9]{32})(?!\w)", shortest=34, literal="SK"),
     Form("token", ("-us",), r"(?<![0-9A-Za-z])([0-9a-z]{32}-us\d{1,2})(?!\w)", shortest=36),
     Form("token", ("akc",), r"(AKC(?<![\w.-]AKC)(?=[A-Za-z]*\d)[A-Za-z0-9]{10,})(?![\w.-])", shortest=13),
     Form(

@@ -8,10 +8,13 @@ This module is what others import; names, forms, texts and command lines have a 
 """
 
 from provenance.journal.credential_commands import REMOVED, hide_in_command
+from provenance.journal.credential_forms import PRIVATE_KEY
 from provenance.journal.credential_names import holds_private_key, is_private_name, looks_like_credential
-from provenance.journal.credential_texts import Span, hide, holds_credential, holds_setting, spans
+from provenance.journal.credential_texts import BY_NAME, Span, hide, holds_credential, holds_setting, spans
 
 __all__ = [
+    "BY_NAME",
+    "PRIVATE_KEY",
     "REMOVED",
     "Span",
     "hide",

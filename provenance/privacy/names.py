@@ -55,6 +55,10 @@ _NO_HOST = frozenset(
 _ENDINGS_OF_FILES = (
     "png|jpe?g|gif|svg|webp|py|js|ts|css|so|txt|md|html?|json|ya?ml|zip|gz|tar|whl|conda|sif|service|socket"
 )
+_FILE_NAME = re.compile(
+    rf"(?i).+\.(?:{_ENDINGS_OF_FILES}|sh|r|nf|smk|cwl|c|cpp|h|jl|java|csv|tsv|dat|out|log|toml|ini|cfg|xml|pdf|ipynb"
+    r"|h5|nc|bin)\Z"
+)
 
 _NAME = r"(?:%[0-9A-Fa-f]{2}|[\w.+-]){1,64}"
 _BEFORE_PATH = (
@@ -85,14 +89,24 @@ _PUBLIC_ADDRESS = re.compile(
     r"[\w.+-]*noreply[\w.+-]*)@|@users\.noreply\.github\.com\Z"
 )
 _LOGIN = re.compile(
-    r"(?<![\w.%+@/:-])(?P<user>[a-z_][\w-]{0,31})@(?P<host>[A-Za-z][\w-]{0,62}(?:\.[\w-]+){0,5})(?=[:\s\"')\]]|$)"
+    r"(?:(?<![\w.%+@/:\\-])|(?<=\\[nrt]))(?P<user>[a-z_][\w-]{0,31})@(?P<host>[A-Za-z][\w-]{0,62}(?:\.[\w-]+){0,5})(?=[:\s\"')\]]|$)"
 )
+# What stands behind an @ in the name of an image or a package: `tools@sha256:...`, `zlib@develop`.
+_NO_LOGIN = frozenset(
+    [
+        *("sha1", "sha224", "sha256", "sha384", "sha512", "md5", "blake2b", "blake3"),
+        *("latest", "develop", "next", "stable", "nightly"),
+    ]
+)
+# Before and behind an operand: an @ is a product in Python, and names a slot in R.
+_EXPRESSION = re.compile(r"(?:[=+*/(,\[{&|<>!-]|\b(?:return|in|and|or|not|if|else|yield|assert))[ \t]*\Z")
+_ASSIGNED = re.compile(r"[ \t]*(?:<-|=(?!=))")
 _VARIABLES = (
     (
         Kind.USER,
         r"USER|LOGNAME|USERNAME|SUDO_USER|SLURM_JOB_USER|PBS_O_LOGNAME|LSB_SUB_USER|user|username|login|owner|UserId|User",
     ),
-    (Kind.GROUP, r"SLURM_JOB_GROUP|GroupId|group"),
+    (Kind.GROUP, r"SLURM_JOB_GROUP|GroupId"),
     (
         Kind.ACCOUNT,
         r"SLURM_JOB_ACCOUNT|SBATCH_ACCOUNT|SLURM_ACCOUNT|SALLOC_ACCOUNT|PBS_ACCOUNT|Account|account|--account|--project_name|project_name",
@@ -100,7 +114,7 @@ _VARIABLES = (
     (
         Kind.HOST,
         r"HOSTNAME|HOST|SLURM_SUBMIT_HOST|SLURMD_NODENAME|SLURM_(?:JOB_)?NODELIST|SLURM_STEP_NODELIST|SLURM_LAUNCH_NODE_IPADDR"
-        r"|NodeList|BatchHost|AllocNode|AllocNode:Sid|PBS_O_HOST|LSB_SUB_HOST|LSB_HOSTS|host|hostname|nodename|ReqNodeList",
+        r"|NodeList|BatchHost|AllocNode|AllocNode:Sid|PBS_O_HOST|LSB_SUB_HOST|LSB_HOSTS|hostname|nodename|ReqNodeList",
     ),
 )
 _NODES = r"(?:\[[\d,-]+\][\w.-]*)?(?:,[A-Za-z][\w.-]*(?:\[[\d,-]+\])?)*"  # nid[001-004],login1
@@ -113,6 +127,11 @@ _GIVEN = tuple(
         ),
     )
     for kind, names in _VARIABLES
+)
+# A host is a mouse in some sciences; that of a machine has a number or a domain.
+_HOST_SETTING = re.compile(
+    r"(?<![\w.$-])host[\"']?(?:=|[ \t]*[:=][ \t]*(?=[\"']))[\"']?"
+    r"(?P<name>[A-Za-z](?=[\w-]*[\d.])[\w.-]*)(?=[\s\"',;)]|$)"
 )
 _BATCH_ACCOUNT = re.compile(r"(?m)^#(?:SBATCH|PBS|BSUB|COBALT)\s+(?:-A|-P|--account)[= ]\s*(?P<name>[A-Za-z_][\w.-]*)")
 _LISTED = re.compile(
@@ -187,6 +206,8 @@ def _homes(text: str) -> Iterator[Mention]:
         if _BUILT.search(text, match.start(), match.end() + 80):
             continue
         first, second = _plain(match.group("first")), _plain(match.group("second"))
+        if not second and _FILE_NAME.match(first):  # in a folder of the user's that is called "home"
+            continue
         if second and first and _is_grouped(first, second) and is_somebody(second):
             yield _mention(match, "first", Kind.GROUP)
             yield _mention(match, "second", Kind.HOME)
@@ -221,6 +242,8 @@ def _hosts(text: str) -> Iterator[Mention]:
         user, host = match.group("user"), match.group("host")
         if user == "git" or not is_internal_host(host) or not is_machine(host) or not is_somebody(user):
             continue
+        if host in _NO_LOGIN or _is_operand(match, text):
+            continue
         if text[match.end() : match.end() + 1] in ("", ":", " ", "\n", "'", '"', ")", "]", "\\"):
             yield _mention(match, "user", Kind.USER)
             yield _mention(match, "host", Kind.HOST)
@@ -230,12 +253,44 @@ def _hosts(text: str) -> Iterator[Mention]:
             yield _mention(match, group, Kind.ADDRESS)
 
 
+def _is_operand(match: re.Match[str], text: str) -> bool:
+    """Tell whether what looks like ``user@host`` is an expression of code, whose first operand the code names again."""
+    start, end = match.span()
+    before = text[max(0, start - 20) : start]
+    is_assigned = (not before or before[-1] in "\n \t") and _ASSIGNED.match(text, end) is not None
+    if text[end : end + 1] == ":" or not (is_assigned or _EXPRESSION.search(before)):
+        return False
+    return _is_named_again(match.group("user"), start, text)
+
+
+def _is_named_again(name: str, start: int, text: str) -> bool:
+    """Tell whether code has the name at ``start`` elsewhere too, where it is made or used."""
+    alone = re.compile(rf"(?<![\w@.=]){re.escape(name)}(?![\w@-])")
+    return any(other.start() != start for other in alone.finditer(text))
+
+
+def _is_keyword_argument(match: re.Match[str], text: str) -> bool:
+    """Tell whether ``user=name`` gives a function of code a variable."""
+    is_quoted = text[match.start("name") - 1] in "\"'"
+    return (
+        not is_quoted
+        and match.group(0)[0].islower()
+        and text[max(0, match.start() - 200) : match.start()].rstrip().endswith(("(", ","))
+        and ("." in match.group("name") or _is_named_again(match.group("name"), match.start("name"), text))
+    )
+
+
 def _given(text: str) -> Iterator[Mention]:
     for kind, pattern in _GIVEN:
         for match in pattern.finditer(text):
             name = match.group("name")
+            if _is_keyword_argument(match, text):
+                continue
             if is_machine(name) if kind is Kind.HOST else is_somebody(name):
                 yield _mention(match, "name", kind)
+    for match in _HOST_SETTING.finditer(text):
+        if is_machine(match.group("name")) and not _is_keyword_argument(match, text):
+            yield _mention(match, "name", Kind.HOST)
     for match in _BATCH_ACCOUNT.finditer(text):
         if is_somebody(match.group("name")):
             yield _mention(match, "name", Kind.ACCOUNT)

@@ -48,6 +48,8 @@ mongo nginx apache docker podman slurm conda java perl ruby julia node1 frontend
 stage staging production base core common shared student students teacher staff team box pc desktop
 laptop notebook workstation
 """
+# What a name is a part of another word by: scripts that put no blanks between words are not among them.
+_LETTERS = "A-Za-z0-9À-ÖØ-öø-ɏ"
 _WORDS = frozenset(_ORDINARY.split())
 
 
@@ -58,7 +60,7 @@ def is_ordinary(name: str) -> bool:
     if re.fullmatch(r"[\d.]+", name):
         return False
     return (
-        len(name) < 3
+        (len(name) < 3 and name.isascii())  # two characters are a whole name in Chinese
         or plain in _WORDS
         or name in sys.stdlib_module_names
         or keyword.iskeyword(name)
@@ -124,7 +126,7 @@ class Replacer:
         self._kept = re.compile("|".join(map(re.escape, phrases))) if phrases else None
 
     def in_text(self, text: str, *, words: bool = True) -> str:
-        """Replace the names in a text; with ``words`` off only where they are surely names (in data)."""
+        """Replace the names in a text; with ``words`` off only where they are surely names or folders (in data)."""
         found = list(self.places(text, words=words))
         if not found:
             return text
@@ -137,8 +139,9 @@ class Replacer:
     def places(self, text: str, *, words: bool = True) -> Iterator[Mention]:
         """Find what would be replaced, in order."""
         candidates = [mention for mention in mentions(text) if mention.name in self._pseudonyms]
-        if words and self._words is not None:
-            candidates += self._as_words(text)
+        if self._words is not None:
+            found = self._as_words(text)
+            candidates += found if words else (each for each in found if _is_folder(text, each))
         if not candidates:
             return
         kept = [match.span() for match in self._kept.finditer(text)] if self._kept else []
@@ -170,6 +173,11 @@ def put_back(text: str, pseudonyms: Mapping[str, str]) -> str:
     return text if pattern is None else pattern.sub(lambda match: names[match.group()], text)
 
 
+def _is_folder(text: str, mention: Mention) -> bool:
+    """Tell whether a known name is a folder in a path, as in ``/gpfs/projects/lab/ada/x``."""
+    return text[mention.start - 1 : mention.start] == "/" == text[mention.end : mention.end + 1]
+
+
 def _forms(name: str) -> Iterator[str]:
     """Ways to write a name: as it is, in addresses, in JSON."""
     yield name
@@ -182,4 +190,4 @@ def _any_word(words: Iterable[str]) -> re.Pattern[str] | None:
     ordered = sorted(words, key=len, reverse=True)
     if not ordered:
         return None
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, ordered))})(?![A-Za-z0-9])")
+    return re.compile(rf"(?<![{_LETTERS}])(?:{'|'.join(map(re.escape, ordered))})(?![{_LETTERS}])")

@@ -13,14 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from provenance.journal.credentials import spans
+from provenance.privacy.literals import is_code_name, written_out
 from provenance.privacy.suspicion import may_hold_credential
 
 _ROUNDS = 8  # what stood in the shadow of another credential comes to light; more than this many never
+_LONGEST_ADDRESS = 2000
+_AUTHORITY = re.compile(r"://(?:[^\s\"'<>`@]*@)?([\w.-]+)")
+_RESERVED = re.compile(r"(?i)(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid)\Z")
 _YAML = (".yaml", ".yml", ".cwl")
 _JSON = (".json", ".jsonld", ".ipynb", ".jsonl", ".toml", ".lock")
 _SHELL = (".sh", ".bash", ".zsh", ".ksh", ".sbatch", ".slurm")
 _SETTINGS = (*_YAML, *_JSON, *_SHELL, ".ini", ".cfg", ".conf", ".config", ".properties", ".xml", ".env", ".nml")
-_YAML_LINE = re.compile(r"(\s*(?:-\s+)*(?:[^\s#\"'{\[][^#\"'{\[\n]*?:\s+)?)(\S.*?)(\s+#.*|\s*)\Z", re.S)
+_YAML_LINE = re.compile(r"(\s*(?:-\s+)*(?:[^\s#\"'{\[][^#\"'{\[\n]*?:\s+)?(?:[&!]\S*\s+)*)(\S.*?)(\s+#.*|\s*)\Z", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def is_settings_name(path: str) -> bool:
     return path.lower().endswith(_SETTINGS)
 
 
-def without_credentials(content: bytes, path: str, *, settings: bool = False) -> Cleaned:
+def without_credentials(content: bytes, path: str, *, settings: bool = False, examples_stay: bool = False) -> Cleaned:
     """Return ``content`` with ``[removed: reason]`` in the place of each credential.
 
     Parameters
@@ -55,6 +59,8 @@ def without_credentials(content: bytes, path: str, *, settings: bool = False) ->
     settings
         Also the values that are given to names such as ``password`` are credentials; off for data, in which such a
         column or key says nothing.
+    examples_stay
+        What is in an address whose host is reserved for examples stays: so write the authors of packages.
     """
     if not may_hold_credential(content, settings=settings):
         return Cleaned(content)
@@ -62,7 +68,9 @@ def without_credentials(content: bytes, path: str, *, settings: bool = False) ->
     removals: dict[tuple[int, str], int] = {}
     numbers = list(range(1, text.count("\n") + 2))  # the line in the original of each line of `text`
     for _ in range(_ROUNDS):
-        found = spans(text, settings=settings)
+        found = written_out(spans(text, settings=settings), text, path)
+        if examples_stay:
+            found = [span for span in found if not is_example(text, span[0])]
         if not found:
             break
         text, numbers = _replaced(text, numbers, found, path, removals)
@@ -84,6 +92,17 @@ def told(removals: tuple[Removal, ...]) -> str | None:
     named = [str(line) for line in lines[:20]] + ([f"{len(lines) - 20} more"] if len(lines) > 20 else [])
     place = f"line {named[0]}" if len(named) == 1 else f"lines {', '.join(named[:-1])} and {named[-1]}"
     return f"{many} removed from {place}."
+
+
+def is_example(text: str, place: int) -> bool:
+    """Tell whether a place is in an address of a host that RFC 2606 and RFC 6761 reserve for examples."""
+    begin = text.rfind("://", max(0, place - _LONGEST_ADDRESS), place)
+    if begin < 0:
+        return False
+    match = _AUTHORITY.match(text, begin)
+    if match is None or any(char in " \t\r\n\"'<>`" for char in text[begin:place]):
+        return False
+    return _RESERVED.search(match.group(1)) is not None
 
 
 def _replaced(
@@ -149,6 +168,8 @@ def _marked(line: str, offset: int, inside: list[tuple[int, int, str]], path: st
             marked = _with_markers(line[begin:end], offset + begin, inside, "")
             return line[:begin] + json.dumps(marked, ensure_ascii=False) + line[end:]
         quote = '"' if re.match(r"\s*(?:-\s+)*(?:[^\s#\"'{\[]\S*\s*:\s+)?[{\[]", line) else ""
+    elif is_code_name(name) and any(line[start - offset : end - offset].isdigit() for start, end, _ in inside):
+        quote = '"'
     return _with_markers(line, offset, inside, quote)
 
 
@@ -164,27 +185,24 @@ def _plain_scalar(line: str, inside: list[tuple[int, int]]) -> tuple[int, int] |
 
 
 def _with_markers(line: str, offset: int, inside: list[tuple[int, int, str]], quote: str) -> str:
-    parts, place = [], 0
+    parts, place, within = [], 0, ""
     for start, end, reason in inside:
         begin = max(place, start - offset)
-        before = line[:begin]
-        needs = quote if quote and not _is_quoted(before.rpartition("\n")[2]) else ""
+        within = _quote_behind(within, line[place:begin]) if quote else ""
+        needs = "" if within else quote
         parts += [line[place:begin], f"{needs}[removed: {reason}]{needs}"]
         place = max(begin, end - offset)
     return "".join((*parts, line[place:]))
 
 
-def _is_quoted(before: str) -> bool:
-    """Tell whether a place is within quotes, from what stands before it in its line."""
-    within = ""
-    escaped = False
-    for char in before:
-        if escaped:
-            escaped = False
-        elif char == "\\" and within != "'":
-            escaped = True
-        elif within:
-            within = "" if char == within else within
-        elif char in "\"'":
-            within = char
-    return bool(within)
+def _quote_behind(within: str, text: str) -> str:
+    """Return which quote is open behind a text, "" for none; ``within`` was open before it, none outlasts its line."""
+    *earlier, last = text.split("\n")
+    within = "" if earlier else within
+    for match in re.finditer(r"\\.|[\"']", last, re.S):
+        char = match.group()
+        if len(char) > 1 and within == "'":  # a backslash is one there
+            char = char[1]
+        if char in "\"'":
+            within = "" if char == within else within or char
+    return within

@@ -12,11 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 from provenance.journal.credentials import Span, spans
-from provenance.privacy.removal import is_settings_name
+from provenance.privacy.literals import written_out
+from provenance.privacy.removal import is_example, is_settings_name
 from provenance.privacy.suspicion import may_hold_credential
 
-# Detectors of detect-secrets whose forms don't fit what is in a crate: addresses of the network are no credentials.
-_LEFT_OUT = ("IPPublicDetector",)
+# Detectors of detect-secrets whose forms don't fit what is in a crate: addresses of the network are no credentials, nor
+# is the first line of a private key, of which code speaks; our own form wants a key behind it.
+_LEFT_OUT = ("IPPublicDetector", "PrivateKeyDetector")
 _RANDOM = ("Base64HighEntropyString", "HexHighEntropyString")
 _BY_KEYWORD = "KeywordDetector"
 _PLACEHOLDER = re.compile(r"[$<{%*]|\[removed")
@@ -25,7 +27,9 @@ _NO_VALUE = re.compile(
 )
 
 
-def credentials_in(text: str, path: str, *, settings: bool, entropy: bool = False) -> list[Span]:
+def credentials_in(
+    text: str, path: str, *, settings: bool, entropy: bool = False, examples_stay: bool = False
+) -> list[Span]:
     """Find the credentials in a text.
 
     Parameters
@@ -34,14 +38,16 @@ def credentials_in(text: str, path: str, *, settings: bool, entropy: bool = Fals
         Also what is given to names such as ``password``; off for data.
     entropy
         Also texts in quotes that look random.
+    examples_stay
+        What is in an address whose host is reserved for examples is none.
     """
     found: list[Span] = []
     if may_hold_credential(text.encode("utf-8", "surrogateescape"), settings=settings):
-        found += spans(text, settings=settings)
+        found += written_out(spans(text, settings=settings), text, path)
     for span in _detected(text, settings and is_settings_name(path), entropy):
         if not any(start < span[1] and span[0] < end for start, end, _ in found):
             found.append(span)
-    return sorted(found)
+    return sorted(span for span in found if not (examples_stay and is_example(text, span[0])))
 
 
 def _detected(text: str, by_keyword: bool, entropy: bool) -> Iterator[Span]:
@@ -50,7 +56,8 @@ def _detected(text: str, by_keyword: bool, entropy: bool) -> Iterator[Span]:
             continue
         for line, offset in _lines(text) if name in (*_RANDOM, _BY_KEYWORD) else ((text, 0),):
             for secret in detector.analyze_string(line):
-                place = line.find(secret) if secret else -1
+                in_address = line.find(f":{secret}@") + 1  # a short one may be part of words before
+                place = in_address or (line.find(secret) if secret else -1)
                 if place < 0 or "[removed:" in line[max(0, place - 12) : place + len(secret)]:
                     continue
                 if _PLACEHOLDER.match(secret) or (name == _BY_KEYWORD and (len(secret) < 8 or _NO_VALUE.match(secret))):

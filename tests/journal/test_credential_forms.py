@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from provenance.journal.credential_forms import FORMS
+from provenance.journal.credential_texts import IN_MARKS
 from provenance.journal.credentials import hide, holds_credential, spans
 
 _ROOT = Path(__file__).parents[2]
@@ -178,3 +180,9 @@ def test_what_the_project_ships_gives_no_alarm() -> None:
         if ">>> " not in text[text.rfind("\n", 0, start) : end]  # what an example of a docstring hides
     ]
     assert alarms == []
+
+
+def test_no_form_is_passed_over_by_what_is_asked_first() -> None:
+    marks = {mark for form in FORMS for mark in form.marks}
+    assert [mark for mark in marks if not any(part in mark for part in IN_MARKS)] == []
+    assert all(form.literal in form.pattern.replace("\\", "") for form in FORMS)

@@ -77,6 +77,36 @@ def test_users_hosts_and_accounts_of_logs() -> None:
     assert found("write to jo@uni.edu") == [("e-mail address", "jo@uni.edu")]
 
 
+def test_code_and_pinned_versions_are_no_logins() -> None:
+    for text in (
+        "podman run tools@sha256:4b1f",
+        "spack install zlib@develop +pic",
+        "w = inv(a)\ny = w@x + b\n",
+        "x = 1\nreturn x@weights\n",
+        "obj <- read(f)\ncounts <- obj@counts\nprint(obj@meta)\n",
+        "obj <- f(1)\nobj@counts <- 3\n",
+        'group = "control"\nsubset(d, group="treated")\n',
+        'host="mouse"',
+        "def f(account_name):\n    connect(user=account_name, host=self._host1, port=2)",
+    ):
+        assert found(text) == [], text
+
+
+def test_logins_in_code_are_logins() -> None:
+    for text in (
+        'REMOTE = "ada@login7"',
+        "ssh ada@login7 ls",
+        "rsync -a x ada@login7:/data",
+        "scp (ada@login7:x)",
+        r'print("from\nada@login7")',
+        "connect(user='ada', host='login7')",
+        "user=ada\nhost=login7",
+        "session opened (user=ada, host=login7)",
+        "remote=ada@login7\nuser ada2",
+    ):
+        assert found(text) == [("user name", "ada"), ("internal host", "login7")], text
+
+
 def test_one_name_has_one_pseudonym_everywhere() -> None:
     text, names = replaced("/home/ada17/x ada17@login7:~ ada17_out.csv file://login7/home/ada17/%20")
     assert text == "/home/user1/x user1@host1:~ user1_out.csv file://host1/home/user1/%20"
@@ -117,3 +147,22 @@ def test_no_name_is_left(name: str, before: str, after: str) -> None:
     now, names = replaced(f"{before} /home/{name}/x {after} {name} -{name}.")
     if name in names:
         assert f"/home/{name}/" not in now and f" {name} " not in now
+
+
+def test_a_file_in_a_folder_called_home_is_nobody() -> None:
+    assert mentions("/work/home/job.sh /srv/x/home/data.csv") == []
+
+
+def test_short_names_in_other_scripts_are_names() -> None:
+    replacer = Replacer({"李明": "user1"})
+    assert replacer.in_text("由李明制作, dataset/李明_notes.txt") == "由user1制作, dataset/user1_notes.txt"
+
+
+def test_letters_with_accents_are_parts_of_words() -> None:
+    assert Replacer({"jos": "user1"}).in_text("josé jos") == "josé user1"
+
+
+def test_a_known_name_is_replaced_as_a_folder_in_data_too() -> None:
+    replacer = Replacer({"bsc099123": "user1", "data": "user2"})
+    text = "/gpfs/projects/bsc99/bsc099123/x,bsc099123,/scratch/data/x"
+    assert replacer.in_text(text, words=False) == "/gpfs/projects/bsc99/user1/x,bsc099123,/scratch/data/x"
