@@ -68,9 +68,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provenance.environment.screening import screened
+
 Section = tuple[str, dict[str, Any]]
 
 
+@screened
 def describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[Section]:
     """Yield what can be found out about the surroundings of ``command``, the urgent first.
 
@@ -139,6 +142,9 @@ class Used:
     interpreters
         Those of ``programs`` that are Pythons, each by its path in the environment that it was started in: that in
         ``bin/`` of a virtual environment, where ``programs`` has what a link there leads to.
+    called
+        Absolute paths that programs were called by, where these are others than in ``programs``: links that may lead
+        there (``/usr/bin/cc``), which a rebuilt system needs too.
     libraries
         Absolute paths of shared objects that were loaded.
     files
@@ -162,10 +168,12 @@ class Used:
     folders: tuple[str, ...]
     run_folder: Path
     interpreters: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
     start: int | None = None
     end: int | None = None
 
 
+@screened
 def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[Section]:
     """Yield what can be found out about the software that a run used; for packing, when there is time.
 

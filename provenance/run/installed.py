@@ -71,7 +71,8 @@ def with_requirements(tools: Iterable[Tool], opened: Mapping[str, Iterable[str]]
     for tool in tools:
         keys = {key for path in opened.get(tool.key, ()) if (key := owners.find(path)) is not None}
         first = owners.find(tool.path) if tool.path and tool.kind == "program" else None
-        needed = sorted(keys - {first}, key=lambda key: key)
+        # Whoever lists what is installed opens the metadata of all of it.
+        needed = sorted(key for key in keys - {first} if key in software and software[key].is_used is not False)
         found = [software[key] for key in ([first] if first else []) + needed if key in software]
         version = tool.version or (software[first].version if first in software else None)
         interpreter = _interpreter(tool, software, owners)

@@ -17,7 +17,7 @@ from provenance.environment import Engagement, Used
 from provenance.run import programs
 from provenance.run.model import Data, Role, Task
 from provenance.run.processes import Processes, Program
-from provenance.run.recorded import READ, Image, Recorded
+from provenance.run.recorded import READ, WRITE, Image, Recorded
 from provenance.run.software import source_of_bytecode
 
 # Command -> the words of its command line of which one must be there for it to start a container.
@@ -35,7 +35,10 @@ _LIBRARY = re.compile(r"\.so(\.[0-9]+)*$")
 _NO_FILES = ("/proc/", "/sys/", "/dev/")
 # An interpreter looks at these each time that it starts, whatever it then does.
 _AT_EVERY_START = re.compile(r"\.pth$|/__editable__[^/]*$|/_virtualenv\.py$|/_distutils_hack/[^/]*$|/pyvenv\.cfg$")
+# What is installed is listed from these, whether it is used or not.
+_METADATA = re.compile(r"\.(?:dist|egg)-info/")
 _ENVIRONMENT = "/pyvenv.cfg"
+_MADE = frozenset([Role.OUTPUT, Role.INTERMEDIATE, Role.SCRATCH])
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Usage:
     def used(self, folders: Iterable[str], start: int | None, end: int | None) -> Used:
         """Put together what an examination is asked about."""
         executed = {image.exe for image in self._started() if image.exe[:1] == "/"}
+        executed.update(self._unwatched_command())
+        executed -= self._built()
         libraries: set[str] = set()
         files: set[str] = set()
         for image in self.journal.images.values():
@@ -70,6 +75,7 @@ class Usage:
             folders=tuple(dict.fromkeys(folders)),
             run_folder=self.journal.folder,
             interpreters=tuple(dict.fromkeys(self._interpreters())),
+            called=tuple(sorted({called for image in self._started() if (called := _called_by(image)) is not None})),
             start=start,
             end=end,
         )
@@ -92,7 +98,7 @@ class Usage:
             if access.kind == READ and access.path in software:
                 for tool in known.get(access.image.id, ()):
                     found[tool].add(access.path)
-        return {tool: set(_beyond_start(paths)) for tool, paths in found.items()}
+        return {tool: set(_of_use(paths)) for tool, paths in found.items()}
 
     def _tools_of(self, tasks: Sequence[Task]) -> dict[int, tuple[str, ...]]:
         """Return for each program the tools that it worked for: its own, those of the calls in its process."""
@@ -117,6 +123,31 @@ class Usage:
             if program.why_unwatched:
                 yield program.image
 
+    def _built(self) -> set[str]:
+        """Return the programs that the run itself wrote before it executed them: another run has no need of them."""
+        made = {data.path for data in self.data if data.role in _MADE}
+        starts: dict[str, int] = {}
+        for image in self._started():
+            if image.exe in made:
+                starts[image.exe] = min(image.start, starts.get(image.exe, image.start))
+        written: dict[str, int] = {}
+        for access in self.journal.accesses if starts else ():
+            if access.kind == WRITE and access.path in starts:
+                written[access.path] = min(access.time, written.get(access.path, access.time))
+        return {path for path, start in starts.items() if written.get(path, start) < start}
+
+    def _unwatched_command(self) -> Iterator[str]:
+        """Yield the program of the command itself when no process of it was seen: a static one, or nothing watched."""
+        program, launcher = self.journal.header.get("program"), self.journal.header.get("pid")
+        command = self.journal.header.get("command")
+        is_seen = any(
+            image.ppid == launcher or list(image.argv) == command
+            for image in self.journal.images.values()
+            if image.how != "fork"
+        )
+        if not is_seen and isinstance(program, str) and program[:1] == "/":
+            yield os.path.normpath(program)
+
     def _interpreters(self) -> Iterator[str]:
         """Yield the Pythons by the path in their environment, in the order of their first start."""
         prefixes: dict[str, str] = {}
@@ -135,7 +166,13 @@ class Usage:
             prefix = prefixes.get(image.id)
             if prefix is not None:
                 yield called if called.startswith(prefix + "/") else f"{prefix}/bin/python"
-            elif isinstance(asked, str) and answered == os.path.realpath(image.exe) and not _is_environment(asked):
+            elif called[:1] == "/" and _is_environment(called) and os.path.realpath(called) == image.exe:
+                yield called  # the audit hook comes too late to see its start
+            elif (
+                isinstance(asked, str)
+                and answered == os.path.realpath(image.exe)
+                and (self.journal.header.get("trace") == "audit" or not _is_environment(asked))
+            ):
                 yield asked
             else:
                 yield image.exe
@@ -175,13 +212,26 @@ def engine_command(exe: str, argv: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(words)
 
 
+def _called_by(image: Image) -> str | None:
+    """Return the path that a program was called by; None when it is the program's own.
+
+    A bare name was looked for in folders that are not known; that of the program is the likeliest.
+    """
+    called = image.argv[0] if image.argv else ""
+    if not called or image.exe[:1] != "/" or "\0" in called:
+        return None
+    path = programs.absolute(called, image.cwd if "/" in called else os.path.dirname(image.exe))
+    return path if path[:1] == "/" and path != image.exe else None
+
+
 def as_source(path: str) -> str:
     """Return the module that a file of bytecode stands for; another path as it is."""
     return (source_of_bytecode(path) or path) if path.endswith(".pyc") else path
 
 
-def _beyond_start(paths: Iterable[str]) -> Iterator[str]:
-    return (path for path in map(as_source, paths) if path and not _AT_EVERY_START.search(path))
+def _of_use(paths: Iterable[str]) -> Iterator[str]:
+    opened = (path for path in map(as_source, paths) if path)
+    return (path for path in opened if not _AT_EVERY_START.search(path) and not _METADATA.search(path))
 
 
 def _is_environment(path: str) -> bool:

@@ -175,3 +175,11 @@ def test_an_image_that_was_made_after_the_run_is_not_the_run_s(tmp_path: Path, p
     assert "sha256" not in images["small:1"]
     assert "image_id" not in images["small:1"]
     assert any("made after the run" in why for why in gaps)
+
+
+def test_an_image_that_is_named_in_two_ways_is_one(tmp_path: Path, podman: Podman) -> None:
+    by_id = json.loads(podman("image", "inspect", NAME))[0]["Id"]
+    name = podman.run("true")
+    images, started, _ = examined(tmp_path, name, [*name[:-2], by_id, "true"])
+    assert list(images) == ["small:1"]
+    assert started == {"p0": "small:1", "p1": "small:1"}

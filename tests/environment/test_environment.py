@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from provenance.environment import describe, variables
+from provenance.environment import Used, describe, examine, variables
+from provenance.environment.containers import inside
 from provenance.environment.python import interpreter as python
 from provenance.environment.source_control import PATCH_NAME, without_credentials
 
@@ -216,3 +217,17 @@ def test_no_credential_gets_into_the_patch_from_any_side_of_a_change(repository:
     git(tmp_path, "clone", str(repository), str(copy))
     git(copy, "apply", str(tmp_path / "run folder" / PATCH_NAME))
     assert (copy / "src" / "tokenizer é.py").read_text() == "tokens = 3\n"
+
+
+def test_files_of_another_system_are_not_taken_for_those_of_the_run(tmp_path: Path) -> None:
+    used = Used(("/bin/sh",), (), (), (), (), tmp_path)
+    elsewhere = {"host": {"system": "Red Hat Enterprise Linux 9.4", "hostname": "node7"}}
+    found = list(examine(used, elsewhere))
+    assert not any(section == "files" for section, _ in found)
+    assert any("Red Hat" in data["why"] for section, data in found if section == "gap")
+
+
+def test_software_that_was_examined_on_another_machine_is_told(tmp_path: Path) -> None:
+    recorded = {"host": {"hostname": "node7"}, "container": inside.describe()}
+    gaps = [data for section, data in examine(Used((), (), (), (), (), tmp_path), recorded) if section == "gap"]
+    assert any(gap["what"] == "the software of node7" for gap in gaps)

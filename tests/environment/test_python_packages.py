@@ -24,8 +24,10 @@ from provenance.environment import Used, conda
 from provenance.environment.python import interpreter as python
 from provenance.environment.python import packages as python_packages
 from provenance.environment.python import sources as package_sources
+from provenance.environment.python import wheels
 from provenance.environment.python.distributions import Distribution, in_folder
 from provenance.environment.python.requirements import origin, requirement
+from tests import planted
 from tests.conftest import Wfprov
 from tests.environment.package_index import serving, write_project, write_wheel
 
@@ -394,7 +396,8 @@ def test_names_that_could_lead_out_of_the_crate_do_not(tmp_path: Path) -> None:
     write_project(tmp_path / "project", "project", "1", {})
     interpreter = fake_interpreter(tmp_path, site)
     sections = dict(python_packages.examine(Used((), (), (), (), (), tmp_path / "run", (str(interpreter),)), {}))
-    assert "files" not in sections and not (tmp_path / "up").exists()
+    assert list(sections["files"]) == ["requirements.txt"] and not (tmp_path / "up").exists()
+    assert all(line[:1] in ("", "#") for line in sections["files"]["requirements.txt"]["text"].splitlines())
 
 
 def test_private_files_stay_out_of_sources_and_wheels(tmp_path: Path) -> None:
@@ -411,6 +414,65 @@ def test_private_files_stay_out_of_sources_and_wheels(tmp_path: Path) -> None:
         "src/own/data\n\udcff#.py",
     }
     assert set(found.left_out) == {*private, "src/own/renamed.txt"} - {"src/own/.env"} | {"src/own/.env"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_carried"),
+    [
+        ("pyproject.toml", '[tool.setuptools]\npackage-data = {own = ["tests/data"]}\n', True),
+        ("pyproject.toml", '[tool.ruff.lint.per-file-ignores]\n"tests/**" = ["D"]\n', False),
+        ("pyproject.toml", '[[tool.mypy.overrides]]\nmodule = ["tests/x"]\n[tool.pdm.build]\nx = "tests/"\n', True),
+        ("setup.cfg", "[tool:pytest]\ntestpaths = tests/\n[flake8]\nexclude = tests/x\n", False),
+    ],
+)
+def test_tests_are_carried_when_the_build_speaks_of_them_and_not_a_checker(
+    tmp_path: Path, name: str, text: str, is_carried: bool
+) -> None:
+    project = write_project(tmp_path / "project", "own", "1", {"own/__init__.py": ""})
+    (project / "tests").mkdir()
+    (project / "tests" / "data.py").write_text("")
+    with (project / name).open("a") as file:
+        file.write(f"\n{text}")
+    assert ("tests/data.py" in package_sources.of_project(str(project), [f"{project}/src/"]).files) is is_carried
+
+
+def test_only_what_the_build_or_the_run_needs_is_carried(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", "own", "1", {"own/__init__.py": ""})
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('\n[tool.ruff.lint.per-file-ignores]\n"tests/**" = ["D"]\n[tool.own]\ndata = "examples/data.toml"\n')
+    for name in ("tests/test_own.py", "docs/index.md", "scripts/release.sh", "examples/data.toml", "tools/used.py"):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("")
+    found = package_sources.of_project(str(project), [f"{project}/src/", f"{project}/tools/used.py"])
+    beside = {name for name in found.files if "/" in name and not name.startswith("src/")}
+    assert beside == {"examples/data.toml", "tools/used.py"}
+
+
+def test_code_that_speaks_of_private_keys_is_carried_and_keys_are_not(tmp_path: Path) -> None:
+    speaks = "BEGIN = '-----BEGIN RSA PRIVATE KEY-----'\n\ndef is_key(text): return BEGIN in text\n"
+    files = {"own/__init__.py": "", "own/speaks.py": speaks, "own/holds.py": f'KEY = """{planted.private_key(1)}"""\n'}
+    project = write_project(tmp_path / "project", "own", "1", files)
+    found = package_sources.of_project(str(project), [f"{project}/src/"])
+    assert "src/own/speaks.py" in found.files
+    assert found.left_out == ("src/own/holds.py",)
+
+
+def test_a_wheel_has_no_credentials(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    code = f"TOKEN = '{planted.github(1)}'\n"
+    files = {"own/__init__.py": code, "own/data.bin": "\0" + planted.github(2), "own/speaks.py": "x = 1\n"}
+    wheel = write_wheel(tmp_path / "built", "own", "1", files)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    (distribution,) = in_folder(str(site))
+    made = wheels.repack(distribution, {"purelib": str(site)}, tmp_path / "again")
+    assert (made.cleaned, made.left_out) == (("own/__init__.py",), ())
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.read("own/__init__.py") == b"TOKEN = '[removed: token]'\n"
+        assert archive.read("own/speaks.py") == b"x = 1\n"
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--target", str(tmp_path / "t")]
+    done = subprocess.run([*pip, str(made.path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr  # its RECORD is right
 
 
 NAMES = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,20}[A-Za-z0-9])?", fullmatch=True)
@@ -493,3 +555,58 @@ def test_a_crate_has_what_its_environment_is_built_from(lab: Lab, wfprov: Wfprov
     lab.uv("pip", "install", "--python", ".venv", "--no-deps", "-r", "requirements.txt", cwd=environment)
     lab.call(environment / ".venv" / "bin" / "python", "main.py", cwd=work)
     assert (work / "out.txt").read_text() == output
+
+
+def test_what_an_interrupted_installation_left_behind_is_not_installed(tmp_path: Path) -> None:
+    install_by_hand(tmp_path, "~umpy-1.0.dist-info", {"METADATA": "Name: numpy\nVersion: 1.0\n"})
+    install_by_hand(tmp_path, "numpy-2.0.dist-info", {"METADATA": "Name: numpy\nVersion: 2.0\n"})
+    assert [(each.name, each.version) for each in in_folder(str(tmp_path))] == [("numpy", "2.0")]
+    asked = python.ask(sys.executable, str(tmp_path), {"PYTHONPATH": str(tmp_path)})
+    assert asked is not None and asked.packages["numpy"] == "2.0"
+
+
+def test_a_python_without_packages_is_rebuilt_too(tmp_path: Path) -> None:
+    (tmp_path / "site-packages").mkdir()
+    interpreter = fake_interpreter(tmp_path, tmp_path / "site-packages")
+    sections = dict(python_packages.examine(Used((), (), (), (), (), tmp_path, (str(interpreter),)), {}))
+    assert sections["files"]["requirements.txt"]["rebuild"][0] == "uv venv --python 3.11.9 .venv"
+
+
+def test_modules_of_no_package_are_told(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    install_by_hand(site, "whole-1.0.dist-info", {"METADATA": "Name: whole\nVersion: 1.0\n", "RECORD": "whole.py,,\n"})
+    files = (str(site / "whole.py"), str(site / "loose.py"), str(tmp_path / "own.py"))
+    interpreter = fake_interpreter(tmp_path, site)
+    used = Used((), (), files, (), (), tmp_path, (str(interpreter),))
+    (told,) = [data for section, data in python_packages.examine(used, {}) if section == "gap"]
+    assert told["what"] == f"Python modules: {site}/loose.py"
+
+
+def test_an_environment_that_is_gone_is_rebuilt_from_what_the_start_of_the_run_knew(tmp_path: Path) -> None:
+    path = str(tmp_path / "venv" / "bin" / "python")
+    recorded = {
+        "interpreter": {"name": "CPython", "version": "3.12.1", "path": path, "prefix": str(tmp_path / "venv")},
+        "packages": {"six": "1.17.0", "numpy": "2.0"},
+    }
+    found = list(python_packages.examine(Used((), (), (), (), (), tmp_path, (path,)), recorded))
+    gaps = [data for section, data in found if section == "gap"]
+    made = dict(found)["files"]["requirements.txt"]
+    assert [gap["path"] for gap in gaps] == [str(tmp_path / "venv")]
+    assert made["rebuild"][0] == "uv venv --python 3.12.1 .venv"
+    assert "six==1.17.0" in made["text"] and "numpy==2.0" in made["text"]
+
+
+def test_an_interpreter_is_known_behind_the_script_that_starts_it(tmp_path: Path) -> None:
+    shim = tmp_path / "shims" / "python"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    shim.chmod(0o755)
+    sections = dict(python_packages.examine(Used((), (), (), (), (), tmp_path, (str(shim),)), {}))
+    owner = sections["owners"][os.path.realpath(sys.executable)]
+    assert sections["software"][owner]["kind"] == "python-interpreter"
+
+
+def test_native_code_that_names_the_first_line_of_keys_is_carried_and_one_with_a_key_is_not() -> None:
+    library = b"\x7fELF\0\0-----BEGIN RSA PRIVATE KEY-----\0-----END RSA PRIVATE KEY-----\n\0"
+    assert not package_sources.must_stay("own/_ssl.abi3.so", library)
+    assert package_sources.must_stay("own/_own.abi3.so", library + planted.private_key(1).encode())

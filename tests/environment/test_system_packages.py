@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -316,3 +317,28 @@ def test_a_path_is_among_its_spellings(path: str) -> None:
     found = list(spellings(path))
     assert path in found
     assert len(found) == len(set(found))
+
+
+@needs_dpkg
+@needs_compiler
+def test_packages_that_bring_only_the_link_that_was_called_are_listed_too() -> None:
+    """Without the package "gcc", of which "cc" and "gcc" are, the command of a run is not found in what is rebuilt."""
+    real = os.path.realpath("/usr/bin/gcc")
+    if real == "/usr/bin/gcc" or "/usr/bin/gcc" not in dpkg.owners(["/usr/bin/gcc"], lambda path: [path]):
+        pytest.skip("gcc is no link of a package here")
+    asked = replace(used(programs=[real]), called=("/usr/bin/gcc", "/usr/bin/awk", "/nowhere/gcc"))
+    found = answer(system_packages, asked)
+    names = {each["name"] for each in found["software"].values()}
+    assert "gcc" in names and len(names) == 2  # and gcc-12 or the like; not the awk that was not executed
+    assert f"gcc={installed('gcc')}" in found["files"]["system-packages.txt"]["text"].split()
+
+
+def test_a_native_program_of_an_environment_whose_python_did_not_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "pyvenv.cfg").touch()
+    program = tmp_path / "bin" / "cmake"
+    shutil.copy(sys.executable, program)
+    found = answer(system_packages, used(programs=[program]))
+    assert found["software"]["program:cmake"]["path"] == str(program)
+    beside = used(programs=[program], interpreters=[tmp_path / "bin" / "python"])
+    assert "program:cmake" not in answer(system_packages, beside)["software"]

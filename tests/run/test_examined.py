@@ -111,6 +111,22 @@ def test_tools_have_what_their_executions_used_the_owner_of_the_program_first(tm
     assert tools["t.py"].software.version == "3.11.7"
 
 
+def test_a_tool_that_lists_what_is_installed_does_not_need_it_all(tmp_path, monkeypatch):
+    metadata = {f"{PACKAGES}/numpy-2.0.dist-info/": "python:numpy", f"{PACKAGES}/six-1.16.dist-info/": "python:six"}
+    monkeypatch.setattr(environment, "examine", lambda used, recorded: iter([*SECTIONS, ("owners", metadata)]))
+    journal = Journal(tmp_path)
+    journal.run("python", "t.py")
+    python = journal.process("python", "t.py", exe="/usr/bin/python3.11")
+    journal.read(python, put(tmp_path / "t.py", "", journal.start - 1))
+    for name in ("numpy-2.0.dist-info/entry_points.txt", "six-1.16.dist-info/METADATA"):
+        journal.read(python, f"{PACKAGES}/{name}", s=[1, 1, 1, 1])
+    journal.write(python, tmp_path / "b.txt")
+    journal.end(python)
+    journal.end_run()
+    (tool,) = load(journal.save(), examine=True).tools
+    assert [one.name for one in tool.requirements] == ["CPython"]
+
+
 def test_functions_have_what_their_process_used_and_what_they_started(tmp_path, examined):
     journal = Journal(tmp_path)
     journal.run("python", "wf.py")

@@ -134,3 +134,41 @@ def test_nothing_is_examined_unless_asked(tmp_path, asked):
     load(journal.save())
     assert asked == []
     assert not Path(journal.folder, "examined.jsonl").exists()
+
+
+def test_the_name_that_a_program_was_called_by_is_kept_where_it_is_another(tmp_path, asked):
+    journal = Journal(tmp_path)
+    journal.run("make")
+    journal.process("make", exe="/usr/bin/make")
+    journal.process("cc", exe="/usr/bin/gcc-12")
+    journal.process("./tool", exe="/opt/tool")
+    journal.end_run()
+    assert used(asked, journal).called == (str(tmp_path / "tool"), "/usr/bin/cc")
+
+
+def test_a_command_of_which_nothing_was_watched_is_used_all_the_same(tmp_path, asked):
+    journal = Journal(tmp_path)
+    journal.run("static", program="/opt/bin/static")
+    journal.end_run()
+    assert used(asked, journal).programs == ("/opt/bin/static",)
+
+
+def test_a_watched_command_is_told_by_its_process(tmp_path, asked):
+    journal = Journal(tmp_path)
+    journal.run("cc", program="/usr/bin/cc")
+    journal.process("cc", exe="/usr/bin/gcc-12")
+    journal.end_run()
+    assert used(asked, journal).programs == ("/usr/bin/gcc-12",)
+
+
+def test_a_program_that_the_run_built_is_nothing_that_it_needs(tmp_path, asked):
+    journal = Journal(tmp_path)
+    journal.run("make")
+    journal.process("make", exe="/usr/bin/make")
+    linker = journal.process("ld", exe="/usr/bin/ld")
+    journal.write(linker, tmp_path / "heat")
+    journal.process("./heat", exe=str(tmp_path / "heat"))
+    journal.process("./old", exe=str(tmp_path / "old"))
+    journal.write(linker, tmp_path / "old")
+    journal.end_run()
+    assert used(asked, journal).programs == (str(tmp_path / "old"), "/usr/bin/ld", "/usr/bin/make")

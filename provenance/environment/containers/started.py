@@ -18,6 +18,7 @@ from provenance.environment.containers.images import Image
 from provenance.environment.containers.inside import IMAGE_VARIABLE
 
 _FOLDERS_NAMED = 4
+_IDENTITY = ("kind", "registry", "name", "sha256", "image_id", "path")
 
 
 def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[Section]:
@@ -40,9 +41,10 @@ def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[S
         question = (start.kind, start.image, start.path, start.container, start.engine)
         if question not in images:
             image = container_images.identify(start, used.start, used.end)
-            key = _key(image, {key for key, _ in images.values()})
-            images[question] = (key, image)
-            yield "containers", {key: image.known}
+            same = next((each for each in images.values() if _is_same(each[1], image)), None)
+            images[question] = same or (_key(image, {key for key, _ in images.values()}), image)
+            if same is None:
+                yield "containers", {images[question][0]: image.known}
             for doubt in image.doubts:
                 yield "gap", {"what": f"the image {_shown(start)}", "why": doubt}
         key = images[question][0]
@@ -72,6 +74,14 @@ def _inside(container: dict[str, Any], used: Used) -> Iterator[Section]:
     elif not (container.get("sha256") or container.get("image_id")):
         why = f"it was named without it: {IMAGE_VARIABLE}=registry/name:tag@sha256:... pins it"
         yield "gap", {"what": f"the digest of the image {container.get('image')}", "why": why}
+
+
+def _is_same(one: Image, other: Image) -> bool:
+    """Tell whether two ways to name an image (by name, by id, by digest) came to one and the same."""
+    if not (one.known.get("sha256") or one.known.get("image_id")) or one.doubts != other.doubts:
+        return False
+    tags = {one.known.get("tag"), other.known.get("tag")} - {None}
+    return len(tags) <= 1 and all(one.known.get(key) == other.known.get(key) for key in _IDENTITY)
 
 
 def _key(image: Image, taken: set[str]) -> str:

@@ -26,7 +26,7 @@ def describe(cwd: str) -> dict[str, Any]:
     system = platform.uname()
     memory, processors = limits.of_control_groups()
     found = {
-        "system": _distribution() or system.system,
+        "system": operating_system(),
         "kernel": f"{system.system} {system.release}".strip(),
         "machine": system.machine,
         "cpu_model": _cpu_model(),
@@ -42,11 +42,13 @@ def describe(cwd: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _distribution() -> str | None:
+def operating_system() -> str:
+    """Return the operating system as its makers name it: that of the container, in a container."""
     try:
-        return platform.freedesktop_os_release().get("PRETTY_NAME")
+        name = platform.freedesktop_os_release().get("PRETTY_NAME")
     except OSError:
-        return None
+        name = None
+    return name or platform.system()
 
 
 def _cpu_model() -> str | None:

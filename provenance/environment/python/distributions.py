@@ -87,6 +87,8 @@ def in_folder(folder: str) -> Iterator[Distribution]:
     except OSError:
         return
     for name in names:
+        if name.startswith("~"):  # what pip leaves behind when it is interrupted, and does not look at itself
+            continue
         if name.endswith(".dist-info"):
             yield from _read(folder, name, "METADATA")
         elif name.endswith(".egg-info"):

@@ -20,6 +20,7 @@ from provenance.environment.python.interpreters import PythonEnvironment
 SOME = 5  # names that a gap lists
 
 _SYSTEM_INSTALLERS = {"/var/lib/dpkg/status": "apt", "/var/lib/rpm": "rpm", "/usr/lib/sysimage/rpm": "rpm"}
+_FOLDERS_OF_SYSTEM = ("/usr/lib/", "/usr/lib64/")
 _OF_SYSTEMS = frozenset(["apt", "debian", "rpm", "system"])
 
 
@@ -50,6 +51,8 @@ def look(
     environment: PythonEnvironment, number: int, used: Used, recorded: Mapping[str, Mapping[str, Any]]
 ) -> Installed:
     """Return what is installed in an environment, as the run had it."""
+    if environment.is_gone:
+        return _gone(environment, number, recorded)
     provider = _providers(environment)
     now: dict[str, Distribution] = {}
     for folder in environment.path:
@@ -59,7 +62,7 @@ def look(
     owners = ownership.owners(list(now.values()))
     opened = (*used.files, *used.libraries)
     used_names = frozenset(ownership.used(opened, owners)) if opened else None
-    gaps = list(_younger(now.values(), used))
+    gaps = [*_younger(now.values(), used), *_loose(environment, owners, used)]
     listed = recorded.get("packages") if _is_recorded(environment, recorded) else None
     if not isinstance(listed, Mapping) or not listed:
         return Installed(environment, number, tuple(now.values()), owners, used_names, frozenset(), tuple(gaps))
@@ -79,6 +82,19 @@ def look(
             why = f"{now[key].version} was installed after the run began, and the run used it"
             gaps.append(gap(f"Python package {now[key].name}", why))
     return Installed(environment, number, tuple(kept), owners, used_names, frozenset(changed), tuple(gaps))
+
+
+def _gone(environment: PythonEnvironment, number: int, recorded: Mapping[str, Mapping[str, Any]]) -> Installed:
+    """Return an environment that is no longer there, as it was listed when the run began."""
+    listed = recorded.get("packages", {})
+    kept = tuple(Distribution(str(name), str(version), "", None) for name, version in listed.items())
+    why = (
+        "it does not answer any more: names and versions of its packages are from the start of the run, and where they "
+        "came from, and which the run used, is not known"
+    )
+    gaps = (gap("a Python environment", why, path=environment.prefix),)
+    changed = frozenset(each.normal_name for each in kept)
+    return Installed(environment, number, kept, {}, None, changed, gaps)
 
 
 def _is_recorded(environment: PythonEnvironment, recorded: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -101,6 +117,31 @@ def _younger(distributions: Iterable[Distribution], used: Used) -> Iterator[Mapp
     if names:
         some = ", ".join(names[:SOME]) + (f" and {len(names) - SOME} more" if len(names) > SOME else "")
         yield gap("Python packages", f"installed or changed after the run had ended: {some}")
+
+
+def _loose(
+    environment: PythonEnvironment, owners: Mapping[str, Distribution], used: Used
+) -> Iterator[Mapping[str, str]]:
+    """Yield a gap for what was imported from among the packages and belongs to none: nothing installs it again."""
+    folders = tuple(
+        f"{folder}/"
+        for path in environment.path
+        for folder in dict.fromkeys([path, os.path.realpath(path)])
+        if os.path.basename(folder) in ("site-packages", "dist-packages") and not folder.startswith(_FOLDERS_OF_SYSTEM)
+    )
+    loose = [
+        path
+        for path in (*used.files, *used.libraries)
+        if folders
+        and path.startswith(folders)
+        and path.endswith((".py", ".so"))
+        and ownership.owner(path, owners) is None
+        and not os.path.exists(os.path.join(environment.prefix, "conda-meta"))
+    ]
+    if loose:
+        some = ", ".join(loose[:SOME]) + (f" and {len(loose) - SOME} more" if len(loose) > SOME else "")
+        why = "the run used these from among the packages, where they belong to none: nothing installs them again"
+        yield gap(f"Python modules: {some}", why)
 
 
 def _providers(environment: PythonEnvironment) -> Callable[[Distribution], str | None]:
@@ -132,6 +173,11 @@ def has_requirements(installed: Installed) -> bool:
 def is_rebuilt_by_others(distribution: Distribution) -> bool:
     """Tell whether conda or the system installs it again, and not pip."""
     return distribution.installer in ("conda", *_OF_SYSTEMS)
+
+
+def is_of_system(distribution: Distribution) -> bool:
+    """Tell whether the packages of the system bring it."""
+    return distribution.installer in _OF_SYSTEMS
 
 
 def gap(what: str, why: str, **more: str) -> Mapping[str, str]:

@@ -36,7 +36,8 @@ _QUESTION = r"""
 import json, os, platform, sys
 def heads(folder, names):
     for name in sorted(names):
-        if name.endswith(".dist-info"): file = os.path.join(folder, name, "METADATA")
+        if name.startswith("~"): continue
+        elif name.endswith(".dist-info"): file = os.path.join(folder, name, "METADATA")
         elif name.endswith(".egg-info"):
             file = os.path.join(folder, name)
             if os.path.isdir(file): file = os.path.join(file, "PKG-INFO")

@@ -53,6 +53,8 @@ class PythonEnvironment:
     path: tuple[str, ...]  # folders that packages are imported from, the first first
     paths: Mapping[str, str]  # sysconfig's: stdlib, purelib, platlib, scripts, data, include
     is_free_threaded: bool = False
+    program: str = ""  # itself, where ``executable`` is a link or a script that starts it
+    is_gone: bool = False  # does not answer any more; what is known of it was recorded when the run began
 
     @property
     def request(self) -> str:
@@ -71,10 +73,28 @@ def environments(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> tuple
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(pool.map(lambda path: _ask(path, folders), asked))
     found: dict[str, PythonEnvironment] = {}
-    for answer in answers:
-        if answer is not None:
+    silent = []
+    for path, given in zip(asked, answers, strict=True):
+        answer = given or _as_recorded(path, recorded)
+        if answer is None:
+            silent.append(path)
+        else:
             found.setdefault(os.path.realpath(answer.prefix), answer)
-    return list(found.values()), [path for path, answer in zip(asked, answers, strict=True) if answer is None]
+    return list(found.values()), silent
+
+
+def _as_recorded(path: str, recorded: Mapping[str, Mapping[str, Any]]) -> PythonEnvironment | None:
+    """Return the environment of the command as it was when the run began; None for others, and of conda's.
+
+    Of an installation that is no virtual environment, what pip had no part in was listed, too.
+    """
+    known = recorded.get("interpreter", {})
+    name, version, prefix = (known.get(key) for key in ("name", "version", "prefix"))
+    if known.get("path") != path or not all(isinstance(each, str) and each for each in (name, version, prefix)):
+        return None
+    if prefix in recorded.get("conda", {}) or str(prefix) == "/usr" or not recorded.get("packages"):
+        return None
+    return PythonEnvironment(path, str(name), str(version), str(prefix), str(prefix), (), {}, is_gone=True)
 
 
 def _asked(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -111,6 +131,7 @@ def _ask(interpreter: str, python_path: list[str]) -> PythonEnvironment | None:
             path=tuple(dict.fromkeys(_absolute([*python_path, *answer["path"]]))),
             paths={str(name): str(value) for name, value in answer["paths"].items()},
             is_free_threaded=bool(answer["free_threaded"]),
+            program=os.path.realpath(str(answer.get("executable") or interpreter)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, subprocess.SubprocessError):
         return None

@@ -19,8 +19,10 @@ from provenance.environment.python import sources as package_sources
 from provenance.environment.python import wheels
 from provenance.environment.python.distributions import Distribution, is_name
 from provenance.environment.python.indexes import configured
-from provenance.environment.python.installed import SOME, Installed, gap, is_rebuilt_by_others
+from provenance.environment.python.installed import SOME, Installed, gap, is_of_system, is_rebuilt_by_others
 from provenance.environment.python.requirements import Requirement, file_text, origin, requirement
+
+_SYSTEM = "/usr"  # prefix of the Python that belongs to the system
 
 
 @dataclass
@@ -59,7 +61,7 @@ def lock(installed: Installed, used: Used, conda_prefixes: list[str]) -> Lock:
         else:
             carried = _carried(each, installed, used, files, found)
             lines.append((title, requirement(each, carried)))
-    if any(line.text is not None for _, line in lines):
+    if any(line.text is not None for _, line in lines) or not _is_made_by_others(installed, conda_prefixes):
         text = file_text(lines, _heading(installed))
         about = f"what pip and uv install for {installed.environment.implementation} {installed.environment.version}"
         found.files[installed.requirements_name] = {
@@ -70,6 +72,13 @@ def lock(installed: Installed, used: Used, conda_prefixes: list[str]) -> Lock:
         }
     found.files.update(files)
     return found
+
+
+def _is_made_by_others(installed: Installed, conda_prefixes: list[str]) -> bool:
+    """Tell whether an environment without own packages comes with the system or from conda all the same."""
+    environment = installed.environment
+    is_of_conda = os.path.realpath(environment.prefix) in map(os.path.realpath, conda_prefixes)
+    return is_of_conda or os.path.realpath(environment.prefix) == _SYSTEM
 
 
 def _heading(installed: Installed) -> list[str]:
@@ -89,6 +98,12 @@ def _rebuild(installed: Installed, conda_prefixes: list[str]) -> tuple[str, ...]
             python = f"{folder_of(number)}/bin/python"
             return (f"uv pip install --python {python} --no-deps -r {installed.requirements_name}",)
     folder = ".venv" if installed.number == 1 else f".venv-{installed.number}"
+    of_system = [each.normal_name for each in installed.distributions if is_of_system(each)]
+    if installed.used and not installed.used.isdisjoint(of_system):  # only the system's Python finds these
+        return (
+            f"uv venv --python {installed.environment.program} --system-site-packages {folder}",
+            f"uv pip install --python {folder} --no-deps -r {installed.requirements_name}",
+        )
     return (
         f"uv venv --python {installed.environment.request} {folder}",
         f"uv pip install --python {folder} --no-deps -r {installed.requirements_name}",
@@ -110,6 +125,9 @@ def _carried(
     if wheel.left_out:
         some = ", ".join(wheel.left_out[:SOME])
         found.gaps.append(gap(f"Python package {each.name}", f"files are missing from its wheel: {some}"))
+    if wheel.cleaned:
+        some = ", ".join(wheel.cleaned[:SOME])
+        found.gaps.append(gap(f"Python package {each.name}", f"credentials were removed from its wheel: {some}"))
     target = f"{installed.packages_folder}/{wheel.path.name}"
     about = f"{each.name} {each.version}, made again from what was installed from {origin(each)}"
     files[target] = {"about": about, "kind": "package", "path": str(wheel.path)}
@@ -126,7 +144,8 @@ def _carried_sources(
         found.gaps.append(gap(f"Python package {each.name}", why))
         return None
     code = [path for path, whose in installed.owners.items() if whose is each or whose.normal_name == each.normal_name]
-    sources = package_sources.of_project(project, [path for path in code if path.startswith(project.rstrip("/") + "/")])
+    inside = project.rstrip("/") + "/"
+    sources = package_sources.of_project(project, [path for path in (*code, *used.files) if path.startswith(inside)])
     if sources.left_out:
         some = ", ".join(sources.left_out[:SOME])
         found.gaps.append(gap(f"Python package {each.name}", f"too large or private, left out of its sources: {some}"))

@@ -78,7 +78,7 @@ def _describe(installed: Installed, found: _Found) -> None:
     if stdlib := environment.paths.get("stdlib"):
         for path in {stdlib, os.path.realpath(stdlib)}:
             found.owners.setdefault(path + "/", interpreter)
-    for path in {environment.executable, os.path.realpath(environment.executable)}:
+    for path in {environment.executable, os.path.realpath(environment.executable), environment.program} - {""}:
         found.owners.setdefault(path, interpreter)
     keys = {}
     for each in installed.distributions:

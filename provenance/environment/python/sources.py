@@ -16,12 +16,14 @@ from pathlib import Path
 from provenance.environment.python.distributions import read_text
 from provenance.environment.python.interpreter import unrecorded
 from provenance.environment.sources import looks_like_source, suffix
-from provenance.journal.credentials import holds_private_key, is_private_name
+from provenance.journal.credentials import PRIVATE_KEY, holds_private_key, is_private_name, spans
 
 _LARGEST_CODE = 20 << 20  # bytes of one file that is code, or lies among it
 _LARGEST_OTHER = 1 << 20
 _LARGEST_ALL = 50 << 20
 _MOST_FILES = 5000
+_ELF = b"\x7fELF"
+_KEY_ITSELF = re.compile(rb"PRIVATE KEY(?: BLOCK)?-----(?:\r?\n[^\r\n:\0]+:[^\r\n\0]*)*\s+[A-Za-z0-9+/=]{40}")
 _SECONDS = 30.0
 _NEVER = frozenset(
     [
@@ -31,8 +33,21 @@ _NEVER = frozenset(
     ]
 )
 # Beside a package, and no part of it unless its own build says so.
-_BESIDE = frozenset(["tests", "test", "docs", "doc", "examples", "benchmarks", ".github", ".gitlab", ".ci"])
-_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "meson.build", "CMakeLists.txt")
+_BESIDE = frozenset(
+    [
+        *("tests", "test", "docs", "doc", "examples", "example", "benchmarks", "benchmark", "notebooks", "tutorials"),
+        *("scripts", "tools", ".github", ".gitlab", ".ci"),
+    ]
+)
+# What MANIFEST.in names is for those who test and read a source distribution; a build goes on without.
+_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "meson.build", "CMakeLists.txt")
+# Tables of pyproject.toml and sections of setup.cfg of what checks a project, and has no part in its build.
+_OF_CHECKS = re.compile(
+    r"(?m)^[ \t]*\[+(?:tool[.:])?(?:ruff|mypy|pytest|coverage|black|isort|importlinter|pyright|basedpyright|pylint|"
+    r"flake8|pydocstyle|codespell|bandit|tox|nox|towncrier|interrogate|vulture|doc8|typos|ty|cibuildwheel|check-manifest)\b"
+    r"[^\n]*\n(?:(?![ \t]*\[+[A-Za-z])[^\n]*\n?)*"
+)
+_EXCLUDED = re.compile(r"exclude\w*\s*=\s*[\[(][^\])]*[\])]")
 _BUILT = frozenset(["build", "dist", "_skbuild", "htmlcov"])
 _BUILD_SUFFIXES = frozenset(["toml", "cfg", "ini", "in", "txt", "md", "rst", "build", "options", "typed", "lock"])
 _BUILD_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "VERSION", "README", "CHANGELOG")
@@ -54,7 +69,7 @@ def of_project(project: str, code: Iterable[str]) -> Sources:
     project
         Its folder, with ``pyproject.toml`` or ``setup.py``.
     code
-        Folders (with "/" at the end) and files that are imported: all in them is needed.
+        Folders (with "/" at the end) and files that are used: all in them is needed.
     """
     imported = tuple(os.path.relpath(path, project) + ("/" if path.endswith("/") else "") for path in code)
     imported = tuple("" if path == "./" else path for path in imported)
@@ -88,16 +103,23 @@ def of_project(project: str, code: Iterable[str]) -> Sources:
 
 
 def must_stay(name: str, content: bytes) -> bool:
-    """Tell whether a file may hold a secret; certificates, which packages have in files named like keys, are public."""
+    """Tell whether a file may hold a secret; certificates, which packages have in files named like keys, are public.
+
+    Code may speak of private keys and name their first line; only one that has a key in it stays.
+    """
+    if content.startswith(_ELF) and holds_private_key(content):  # what reads and writes keys names their first line
+        return _KEY_ITSELF.search(content) is not None
     if holds_private_key(content):
-        return True
+        text = content.decode("utf-8", "surrogateescape") if looks_like_source(name) else None
+        return text is None or any(reason == PRIVATE_KEY for *_, reason in spans(text))
     return is_private_name(name) and b"-----BEGIN CERTIFICATE-----" not in content
 
 
 def _beside(project: str) -> set[str]:
     """Return the names of folders that the build of a project does not speak of."""
     texts = [read_text(os.path.join(project, name)) or "" for name in _BUILD_FILES]
-    return {name for name in _BESIDE if not any(re.search(rf"(?<![\w.]){re.escape(name)}/", text) for text in texts)}
+    build = _EXCLUDED.sub("", _OF_CHECKS.sub("", "\n".join(texts)))
+    return {name for name in _BESIDE if not re.search(rf"(?<![\w./-]){re.escape(name)}(?:/|[\"'.])", build)}
 
 
 def _listed(project: str, which: str) -> list[str] | None:

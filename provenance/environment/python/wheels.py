@@ -21,6 +21,7 @@ from pathlib import Path
 
 from provenance.environment.python.distributions import Distribution, read_text, recorded_files
 from provenance.environment.python.sources import must_stay
+from provenance.privacy.removal import without_credentials
 
 _OF_INSTALLERS = frozenset(
     [
@@ -29,6 +30,7 @@ _OF_INSTALLERS = frozenset(
     ]
 )
 _LARGEST = 200 << 20  # bytes of installed files
+_HEAD = 8192  # bytes in which a file that is no text shows it
 _TIME = (1980, 1, 1, 0, 0, 0)  # the same files give the same wheel
 _SHEBANG = re.compile(rb"#!(?:/bin/sh\n'''exec' [^\n]*\n' '''|[^\n]*python[^\n]*)")
 
@@ -39,6 +41,7 @@ class Wheel:
 
     path: Path
     left_out: tuple[str, ...] = ()
+    cleaned: tuple[str, ...] = ()  # files of it in which a marker stands in the place of a credential
 
 
 def repack(distribution: Distribution, paths: Mapping[str, str], folder: Path) -> Wheel:
@@ -67,6 +70,7 @@ def repack(distribution: Distribution, paths: Mapping[str, str], folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{_file_name(distribution, wheel)}.whl"
     entries, left_out = _entries(distribution, paths, stem)
+    cleaned: list[str] = []
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -78,6 +82,10 @@ def repack(distribution: Distribution, paths: Mapping[str, str], folder: Path) -
                     continue
                 if place.startswith(f"{stem}.data/scripts/"):
                     content = _SHEBANG.sub(b"#!python", content, count=1) if content.startswith(b"#!") else content
+                if b"\0" not in content[:_HEAD]:  # nobody looks into an archive later
+                    public = without_credentials(content, place, examples_stay=True)
+                    content = public.content
+                    cleaned += [place] if public.removals else []
                 rows.append(_add(archive, place, content, source.stat().st_mode))
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([*rows, (f"{stem}.dist-info/RECORD", "", "")])
@@ -85,7 +93,7 @@ def repack(distribution: Distribution, paths: Mapping[str, str], folder: Path) -
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return Wheel(target, tuple(left_out))
+    return Wheel(target, tuple(left_out), tuple(cleaned))
 
 
 def _entries(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from provenance.environment.system.package_database import Package, ask, spellings
@@ -18,15 +18,15 @@ _FORMAT = "${binary:Package}\t${Package}\t${Version}\t${Architecture}\n"
 _PATTERN = re.compile(r"[*?\[\\]")  # dpkg-query takes them as a pattern
 
 
-def owners(paths: Iterable[str]) -> dict[str, Package]:
+def owners(paths: Iterable[str], names_of: Callable[[str], Iterable[str]] = spellings) -> dict[str, Package]:
     """Return the package that each path belongs to; paths of no package are left out.
 
     Links are followed first (``/etc/alternatives``, merged ``/usr``): the package of the file that was really
-    executed or loaded counts, that of the link only where the file has none.
+    executed or loaded counts, that of the link only where the file has none; other ``names_of`` a path may be given.
     """
     if shutil.which("dpkg-query") is None:
         return {}
-    names = {path: [each for each in spellings(path) if "\n" not in each] for path in paths}
+    names = {path: [each for each in names_of(path) if "\n" not in each] for path in paths}
     diverted = _diversions()
     original = {to: (source, by) for source, (to, by) in diverted.items()}
     asked = dict.fromkeys(original.get(each, (each, ""))[0] for found in names.values() for each in found)

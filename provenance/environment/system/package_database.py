@@ -55,6 +55,13 @@ def spellings(path: str) -> Iterator[str]:
                 yield spelled
 
 
+def own_spellings(path: str) -> Iterator[str]:
+    """Yield the names of a path itself, which may be a link, and not of what it leads to."""
+    yield path
+    if (other := _other_side(path)) != path:
+        yield other
+
+
 def ask(words: Sequence[str], paths: Sequence[str]) -> Iterator[str]:
     """Yield the lines that a tool prints when it is asked about ``paths``, in as few calls as the system allows.
 

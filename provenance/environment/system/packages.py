@@ -16,7 +16,7 @@ from packageurl import PackageURL
 
 from provenance.environment import Section, Used, modules
 from provenance.environment.system import dpkg, rpm, unowned
-from provenance.environment.system.package_database import Package
+from provenance.environment.system.package_database import Package, own_spellings
 
 LIST = "system-packages.txt"
 # The second is for mirrors that keep the newest version only, as most do.
@@ -34,6 +34,7 @@ _REBUILD = {
 _SYSTEM_FOLDERS = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/etc/")
 _PYTHON_LIBRARY = re.compile(r"/lib(?:64)?/(?:python|pypy)3")
 _MOST_NAMED = 5  # in one gap
+_MOST_LINKS = 40  # that Linux follows one after the other
 
 
 def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[Section]:
@@ -43,7 +44,10 @@ def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[S
     asked = list(dict.fromkeys([*needed, *files]))
     owners = dpkg.owners(asked)
     owners |= rpm.owners(path for path in asked if path not in owners)
-    packages = {package.pin: package for package in owners.values()}
+    links = _links(used)
+    of_links = dpkg.owners(links, own_spellings)
+    of_links |= rpm.owners((path for path in links if path not in of_links), own_spellings)
+    packages = {package.pin: package for package in (*owners.values(), *of_links.values())}
     keys = _keys(packages.values())
     if packages:
         yield "software", {keys[pin]: _described(package) for pin, package in sorted(packages.items())}
@@ -53,6 +57,25 @@ def examine(used: Used, recorded: Mapping[str, Mapping[str, Any]]) -> Iterator[S
         yield from _changed(packages.values(), used)
     brought = modules.folders(recorded.get("modules", {}))
     yield from unowned.examine((path for path in needed if path not in owners), used, brought)
+
+
+def _links(used: Used) -> list[str]:
+    """Return the links that lead from the names that programs were called by to the programs: ``cc`` to ``gcc-12``.
+
+    Packages apart from the program's own bring them (``python3-minimal`` the link ``python3``), and without these the
+    command of the run would not be found in what is rebuilt.
+    """
+    programs = {os.path.realpath(path) for path in used.programs}
+    found: dict[str, None] = {}
+    for path in used.called:
+        if os.path.realpath(path) not in programs:
+            continue
+        for _ in range(_MOST_LINKS):
+            if path in found or not os.path.islink(path):
+                break
+            found[path] = None
+            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))  # noqa: PLW2901
+    return list(found)
 
 
 def distribution() -> tuple[str, str]:

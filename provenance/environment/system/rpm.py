@@ -6,7 +6,7 @@ In: absolute paths. Out: the package of each, as ``rpm`` tells.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from provenance.environment.system.package_database import Package, ask, spellings
 
@@ -15,13 +15,13 @@ _FILES = "[%{=NVRA}\t%{FILENAMES}\n]"
 _SECOND = 1_000_000_000  # ns
 
 
-def owners(paths: Iterable[str]) -> dict[str, Package]:
-    """Return the package that each path belongs to; paths of no package are left out.
+def owners(paths: Iterable[str], names_of: Callable[[str], Iterable[str]] = spellings) -> dict[str, Package]:
+    """Return the package that each path, by the ``names_of`` it, belongs to; paths of no package are left out.
 
     Two calls: the first names the packages, but not which of the files each owns, and says more than one line of a
     file that several packages share; the second lists their files.
     """
-    names = {path: [each for each in spellings(path) if "\n" not in each] for path in paths}
+    names = {path: [each for each in names_of(path) if "\n" not in each] for path in paths}
     if not names or shutil.which("rpm") is None:
         return {}
     asked = dict.fromkeys(each for found in names.values() for each in found[:1])

@@ -47,7 +47,7 @@ def examine(paths: Iterable[str], used: Used, module_folders: Mapping[str, str])
     for path in paths:
         real = os.path.realpath(path)
         is_program = path in programs
-        if is_claimed(path, real) or _is_code(real, used):
+        if _is_code(real, used) or (is_claimed(path, real) and not _is_alone_in_environment(path, used)):
             continue
         if real not in by_file:
             entry, is_unchanged = _described(real, used, "program" if is_program else "library")
@@ -97,6 +97,23 @@ def _is_entry_point(path: str) -> bool:
     with elf.mapped(path) as content:
         line = content[:256].split(b"\n", 1)[0] if content is not None else b""
     return line.startswith(b"#!") and b"python" in line and any(folder.parent.glob("lib/python3*/*-packages"))
+
+
+def _is_alone_in_environment(path: str, used: Used) -> bool:
+    """Tell whether a native program that pip brought (``cmake``, ``uv``) ran without the Python beside it.
+
+    Then nobody looks at that environment.
+    """
+    folder = os.path.dirname(path)
+    if not os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
+        return False
+    with elf.mapped(path) as content:
+        is_native = content is not None and content[:4] == b"\x7fELF"
+    return is_native and not any(os.path.dirname(each) == folder for each in used.interpreters) and not _is_python(path)
+
+
+def _is_python(path: str) -> bool:
+    return Path(path).name.startswith(("python", "pypy"))
 
 
 def _is_code(real: str, used: Used) -> bool:
