@@ -47,6 +47,8 @@ def command(  # noqa: PLR0917 (click gives each option by name)
     """
     if not fix and output is not None:
         raise UsageError("--output is the crate that --fix writes; add --fix")
+    if not fix and names is not None:
+        raise UsageError("--names is for the pseudonyms that --fix writes; add --fix")
     written: dict[str, object] = {}
     if fix:
         from provenance.crate.pseudonyms import make_publishable
@@ -113,7 +115,7 @@ def _lines(scanned: Scanned, is_verbose: bool) -> list[str]:
             lines.append(f"    and {len(findings) - len(shown)} more")
     if scanned.not_looked_at:
         count = text.plural(len(scanned.not_looked_at), "file")
-        lines += ["", f"not looked at: {count} that are no text or too large"]
+        lines += ["", f"not looked at, as no text or too large: {count}"]
     if serious:
         lines += ["", "wfprov scan --fix writes a copy with pseudonyms in the place of names, and without credentials."]
     return lines

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from provenance.crate.source import FolderPayload, ZipPayload, open_crate
+from provenance.crate.source import ZIP_FAULTS, FolderPayload, ZipPayload, open_crate
 from provenance.errors import CrateError
 
 _READ = 1 << 20  # bytes
@@ -50,7 +50,7 @@ class Member:
             with self._opened() as stream:
                 while chunk := stream.read(_READ):
                     yield chunk
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, KeyError) as error:
+        except (KeyError, *ZIP_FAULTS) as error:
             why = getattr(error, "strerror", None) or error
             raise CrateError(f"{self.path} in {self._file} can't be read: {why}; get the crate again") from None
 

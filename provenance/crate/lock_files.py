@@ -38,6 +38,7 @@ _FORMATS = {  # name or kind of the file -> page that defines its format, and wh
     "Cargo.lock": ("https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html", "Cargo lock file"),
     "uv.lock": ("https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile", "uv lock file"),
 }
+_OTHER_INSTALLERS = frozenset(["apt", "rpm", "system", "debian", "conda"])  # than pip and its like
 _MEDIA_TYPES = {"renv.lock": "application/json", "spack.lock": "application/json"}
 _BLOCK = 1 << 20
 
@@ -149,12 +150,13 @@ def _format_of(file: EnvironmentFile) -> Entity:
 def _list_of_packages(run: Run) -> Iterator[EnvironmentFile]:
     """Make a list of the packages with their versions, when nothing better is known."""
     known = run.environment
-    if not known.packages or any(file.kind == "requirements" for file in known.files):
+    packages = [one for one in known.packages if one.installer not in _OTHER_INSTALLERS]
+    if not packages or any(file.kind == "requirements" for file in known.files):
         return
     head = ""
     if known.interpreter is not None:
         head = f"# {known.interpreter.name} {known.interpreter.version or ''}".rstrip().replace("\n", " ") + "\n"
-    lines = sorted({f"{p.name}=={p.version}" if p.version else p.name for p in known.packages})
+    lines = sorted({f"{p.name}=={p.version}" if p.version else p.name for p in packages})
     yield EnvironmentFile(REQUIREMENTS, "Packages that were installed", "requirements", head + "\n".join(lines) + "\n")
 
 

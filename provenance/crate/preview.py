@@ -1,8 +1,8 @@
 """``ro-crate-preview.html``, made by rocrate from a graph that is cut to what a page can show.
 
 Comes in: the root, main workflow and data entities. Goes out: HTML. The only module that uses
-rocrate, which is imported when the page is made: it takes longer to load than a small crate takes
-to write.
+rocrate, which takes longer to load than a small crate takes to write: :func:`renderer` loads it, so
+that this can be done beside other work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ PREVIEW_FILE = "ro-crate-preview.html"
 _SHOWN = 200  # data entities on the page
 
 
-def preview(root: Entity, main: Entity, language: Entity, data: Iterable[Entity], data_count: int) -> str:
-    """Make the page; of more than 200 files it shows the first ones, and says so."""
+def page_content(root: Entity, main: Entity, language: Entity, data: Iterable[Entity], data_count: int) -> bytes:
+    """Cut the graph to what the page shows: of more than 200 files the first ones, which it says."""
     shown = list(islice(data, _SHOWN))
     description = str(root.get("description") or "")
     if data_count > len(shown):
@@ -45,13 +45,21 @@ def preview(root: Entity, main: Entity, language: Entity, data: Iterable[Entity]
         _shown(language, "name"),
         *(_shown(entity, "name") for entity in shown),
     ]
+    return b"".join(document(graph))
+
+
+def renderer() -> Callable[[bytes], bytes]:
+    """Load rocrate, and give the function that makes the page from its graph."""
     from rocrate.model.preview import Preview
     from rocrate.rocrate import ROCrate
 
-    with tempfile.TemporaryDirectory(prefix="wfprov-preview-") as folder:
-        (Path(folder) / "ro-crate-metadata.json").write_bytes(b"".join(document(graph)))
-        page: str = Preview(ROCrate(folder)).generate_html()
-    return page
+    def render(content: bytes) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="wfprov-preview-") as folder:
+            (Path(folder) / "ro-crate-metadata.json").write_bytes(content)
+            page: str = Preview(ROCrate(folder)).generate_html()
+        return page.encode("utf-8", "backslashreplace")
+
+    return render
 
 
 def _shown(entity: Entity, *properties: str) -> Entity:

@@ -22,7 +22,7 @@ from provenance.crate.archive import Archive, check_target, created
 from provenance.crate.contents import Member, members
 from provenance.crate.layout import crate_id
 from provenance.crate.scan import Stated, stated_in, text_of
-from provenance.crate.screening import clean_entity, has_settings, is_data_path
+from provenance.crate.screening import clean_entity, has_settings, is_data_path, is_package_path
 from provenance.crate.settings import PackReport, PackSettings, Progress
 from provenance.crate.source import METADATA_NAMES, open_crate, relative_paths
 from provenance.crate.write import write
@@ -123,8 +123,10 @@ def make_publishable(
     document, payload = open_crate(crate)
     is_zip = as_zip if as_zip is not None else (crate.is_file() and payload.is_known)
     target = Path(os.path.abspath(target)) if target is not None else _default_target(crate, is_zip)
+    if target != crate and target.is_relative_to(_place(crate)):
+        raise UsageError(f"{target} lies within the crate, which stays as it is; choose another --output")
     names_file = Path(os.path.abspath(names_file or names_file_of(crate)))
-    if names_file.is_relative_to(crate) or names_file.is_relative_to(target):
+    if names_file.is_relative_to(_place(crate)) or names_file.is_relative_to(target):
         raise UsageError(f"{names_file} lies within the crate, and would be published; choose another --names")
     given = read_names(names_file)
     stated = stated_in(document)
@@ -145,6 +147,7 @@ def make_publishable(
 
 def names_file_of(crate: Path) -> Path:
     """Name the file beside a crate that says whom its pseudonyms stand for."""
+    crate = _place(crate)
     return crate.with_name(f"{_stem(crate)}.names.json")
 
 
@@ -166,7 +169,10 @@ def read_names(file: Path) -> dict[str, str]:
         isinstance(name, str) and name and _PSEUDONYM.match(pseudonym) for pseudonym, name in found.items()
     ):
         raise UsageError(f'{file} is no names file: it must hold {{"user1": "name", ...}}; choose another --names')
-    return {name: pseudonym for pseudonym, name in found.items()}
+    names = {name: pseudonym for pseudonym, name in found.items()}
+    if len(names) < len(found):
+        raise UsageError(f"{file} has two pseudonyms for one name; remove one of them or choose another --names")
+    return names
 
 
 def _keep_names(file: Path, pseudonyms: Mapping[str, str]) -> None:
@@ -189,7 +195,13 @@ def _stem(crate: Path) -> str:
     return crate.name
 
 
+def _place(crate: Path) -> Path:
+    """Return the folder of a crate that its metadata file was given for, else the crate itself."""
+    return crate.parent if crate.name in METADATA_NAMES else crate
+
+
 def _default_target(crate: Path, is_zip: bool) -> Path:
+    crate = _place(crate)
     stem = _stem(crate)
     return crate.with_name(f"{stem}-publishable{crate.name[len(stem) :] if is_zip else ''}")
 
@@ -220,6 +232,8 @@ class _Copy:
             self._archive.add(member.path, (content,), len(content), member.mtime_ns, member.is_executable)
 
     def _write_file(self, member: Member) -> None:
+        if member.path.startswith("/") or ".." in member.path.split("/"):
+            raise CrateError(f"{member.path} would be unpacked outside of the crate's folder; remove it from the zip")
         path = self._replacer.in_text(member.path)
         if path in self._taken:
             raise CrateError(f"{member.path} and another file would both become {path}; rename one of them")
@@ -231,7 +245,8 @@ class _Copy:
             self._archive.add(path, member.chunks(), member.size, member.mtime_ns, member.is_executable)
             return
         before = text.encode("utf-8", "surrogateescape")
-        cleaned = without_credentials(before, member.path, settings=has_settings(member.path, self._stated.results))
+        is_settings, is_package = has_settings(member.path, self._stated.results), is_package_path(member.path)
+        cleaned = without_credentials(before, member.path, settings=is_settings, examples_stay=is_package)
         self.removals += [Removal(path, one.line, one.reason) for one in cleaned.removals]
         shown = cleaned.content.decode("utf-8", "surrogateescape")
         after = self._replacer.in_text(shown, words=not is_data_path(member.path)).encode("utf-8", "surrogateescape")

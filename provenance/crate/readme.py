@@ -14,12 +14,13 @@ from datetime import datetime, timezone
 from provenance.crate.data_entities import Placed
 from provenance.crate.layout import Treatment
 from provenance.crate.metadata import readable
-from provenance.run.model import Run, Status, Tool
+from provenance.run.model import EnvironmentFile, Run, Status, Tool
 from provenance.run.software_summary import software_in_words
 
 _ROWS = 25  # rows of a table; what is beyond is counted
 _COMMAND_LIMIT = 2_000  # characters
 _GAPS = 20
+_TURNS = ("modules", "spack", "conda-explicit", "conda-environment", "requirements")  # kinds of files
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
@@ -67,16 +68,23 @@ _LAYOUT = """- `ro-crate-metadata.json`: everything about the run, for programs 
 
 
 def _rebuild(run: Run) -> list[str]:
-    """Tell which commands rebuild what it ran in, in the order in which they were found to be needed."""
+    """Tell which commands rebuild what it ran in: the system before what is built on it, conda before pip."""
     parts = []
     if words := software_in_words(run.environment):
         parts.append(f"It ran with {_inline(words)}.")
-    steps = [file for file in run.environment.files if file.rebuild]
+    steps = sorted((file for file in run.environment.files if file.rebuild), key=_turn)
     if not steps:
         return []
     parts.append("In the folder `environment/`:")
     lines = [line for file in steps for line in (f"# {' '.join(readable(file.about).split())}", *file.rebuild)]
     return [*parts, _code(readable("\n".join(lines)))]
+
+
+def _turn(file: EnvironmentFile) -> int:
+    """Return which turn a file has when an environment is rebuilt; those of the same turn stay as they were found."""
+    if file.target.endswith("system-packages.txt"):
+        return 0
+    return _TURNS.index(file.kind) + 1 if file.kind in _TURNS else len(_TURNS) + 1
 
 
 def _facts(run: Run) -> list[str]:

@@ -8,9 +8,7 @@ time is that of the run's end. What was executed or loaded has the scope ``requi
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
@@ -48,46 +46,6 @@ def bill_of_materials(run: Run) -> bytes | None:
 
     text: str = JsonV1Dot6(_bill(run)).output_as_string(indent=1)
     return text.encode() + b"\n"
-
-
-class AtTheSide:
-    """A bill of materials that a process of its own makes meanwhile: it takes as long as hashing a gigabyte.
-
-    Where there can be no such process, or it fails, it is made when it is asked for.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._process: int | None = None
-        if not (run.environment.packages or run.environment.software):
-            return
-        try:
-            self._pipe, end = os.pipe()
-            self._process = os.fork()
-        except OSError:
-            return
-        if self._process:
-            os.close(end)
-            return
-        status = 1
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.close(self._pipe)
-            with os.fdopen(end, "wb") as stream:
-                stream.write(bill_of_materials(run) or b"")
-            status = 0
-        finally:
-            os._exit(status)  # what else this process was doing is done by the one that it was copied from
-
-    def content(self) -> bytes | None:
-        """Wait for it; None when no software is known."""
-        if self._process is None:
-            return bill_of_materials(self._run)
-        with os.fdopen(self._pipe, "rb") as stream:
-            content = stream.read()
-        _, status = os.waitpid(self._process, 0)
-        self._process = None
-        return content if status == 0 and content else bill_of_materials(self._run)
 
 
 def _bill(run: Run) -> Bom:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.crate.contents import Member, members
-from provenance.crate.screening import has_settings, is_data_path, is_looked_through, is_text
+from provenance.crate.screening import has_settings, is_data_path, is_looked_through, is_package_path, is_text
 from provenance.crate.source import METADATA_NAMES, open_crate, relative_paths
 from provenance.journal.credentials import is_private_name, spans
 from provenance.privacy.names import Kind, mentions
@@ -188,7 +188,8 @@ def _lines(text: str) -> list[int]:
 
 def _credentials(path: str, text: str, entropy: bool, results: frozenset[str]) -> Iterator[Finding]:
     is_settings = path not in METADATA_NAMES and has_settings(path, results)
-    found = credentials_in(text, path, settings=is_settings, entropy=entropy)
+    is_package = is_package_path(path)
+    found = credentials_in(text, path, settings=is_settings, entropy=entropy, examples_stay=is_package)
     starts = _lines(text) if found else []
     for start, end, reason in found:
         yield Finding(path, bisect_right(starts, start), Kind.SECRET, masked(text[start:end]), reason)

@@ -8,6 +8,7 @@ what was removed; and the entities of the changed files with the size and digest
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,7 +16,8 @@ from typing import Any
 
 from provenance.crate.archive import METADATA_FILE, Archive
 from provenance.crate.entities import Entity
-from provenance.crate.layout import DATASET, EARLIER, crate_id
+from provenance.crate.layout import DATASET, EARLIER, ENVIRONMENT, crate_id
+from provenance.journal.credential_names import OF_NAMES
 from provenance.journal.credentials import hide, spans
 from provenance.privacy.removal import Removal, is_settings_name, told, without_credentials
 from provenance.privacy.suspicion import may_hold_credential
@@ -23,11 +25,21 @@ from provenance.privacy.suspicion import may_hold_credential
 LARGEST_DATA = 1_000_000  # bytes of a data file that is looked through
 LARGEST_TEXT = 64_000_000  # bytes of any other file: sources, configuration, logs, lock files, the patch
 _SNIFFED = 4096
+_PACKAGE = re.compile(rf"{ENVIRONMENT}/packages(?:-\d+)?/")
+_VALUE = b'"value": "'  # an entity that may give a value to the name of a credential
+_OF_GIVEN = tuple(mark.encode() for mark in (*OF_NAMES, "pw", "curl"))  # one is in each such name, or in the value
+_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{4}|.)")
+_ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"t": b"\t"}
 
 
 def is_data_path(path: str) -> bool:
     """Tell whether a path in a crate is that of data, by the folder that wfprov puts them in."""
     return path.startswith((f"{DATASET}/", f"{EARLIER}/"))
+
+
+def is_package_path(path: str) -> bool:
+    """Tell whether a path in a crate is that of a package that is carried to be built and used again."""
+    return _PACKAGE.match(path) is not None
 
 
 def is_looked_through(path: str, size: int) -> bool:
@@ -69,7 +81,8 @@ class Screened(Archive):
             return
         content = b"".join(chunks)
         if is_text(content):
-            cleaned = without_credentials(content, path, settings=has_settings(path, self.results))
+            settings, is_package = has_settings(path, self.results), is_package_path(path)
+            cleaned = without_credentials(content, path, settings=settings, examples_stay=is_package)
             if cleaned.removals:
                 self._note(path, content, cleaned.content, cleaned.removals)
                 content = cleaned.content
@@ -105,7 +118,7 @@ class Screened(Archive):
         line = 1
         for chunk in chunks:
             cleaned = chunk
-            if may_hold_credential(chunk):
+            if _may_hold(chunk):
                 cleaned = b"\n".join(
                     self._metadata_line(text, line + index) for index, text in enumerate(chunk.split(b"\n"))
                 )
@@ -114,7 +127,7 @@ class Screened(Archive):
 
     def _metadata_line(self, line: bytes, number: int) -> bytes:
         """Clean an entity; each stands on a line of its own."""
-        if not line.startswith(b'{"@id"') or not may_hold_credential(line):
+        if not line.startswith(b'{"@id"') or not _may_hold(line):
             return line
         comma = b"," if line.endswith(b",") else b""
         entity = json.loads(line[: len(line) - len(comma)])
@@ -125,6 +138,21 @@ class Screened(Archive):
         return json.dumps(cleaned, ensure_ascii=False).encode("utf-8", "backslashreplace") + comma
 
 
+def _may_hold(written: bytes) -> bool:
+    """Return False when :func:`clean_entity` would surely find nothing in entities that are written one a line."""
+    plain = written
+    if b"\\" in written:  # what JSON escapes as it was; line breaks, which the lines are counted by, as other blanks
+        plain = _ESCAPE.sub(lambda match: _ESCAPED.get(match.group(1), b"\r"), written)
+    if may_hold_credential(plain):
+        return True
+    if _VALUE not in plain:
+        return False
+    values = b"\n".join(line for line in written.split(b"\n") if _VALUE in line)
+    # Not of bytes where there is more than ASCII: it has letters whose lower case is in it.
+    lowered = values.lower() if values.isascii() else values.decode("utf-8", "replace").lower().encode()
+    return any(mark in lowered for mark in _OF_GIVEN)
+
+
 def clean_entity(entity: Entity) -> tuple[Entity, list[str]]:
     """Give an entity without the credentials in its values, and why each was taken for one."""
     reasons: list[str] = []
@@ -133,6 +161,8 @@ def clean_entity(entity: Entity) -> tuple[Entity, list[str]]:
 
 def has_settings(path: str, results: Collection[str] = ()) -> bool:
     """Tell whether what a file of a crate gives to names such as ``password`` are credentials; not so in results."""
+    if is_package_path(path):  # code that others go on to build: only what is a credential by its form
+        return False
     if not is_data_path(path):
         return True
     return is_settings_name(path) and path not in results

@@ -127,12 +127,12 @@ class ZipPayload(Payload):
                     archive.open(self._top + relative) as file,
                 ):
                     return file.read(limit).decode("utf-8", "replace")
-            except (KeyError, *_ZIP_FAULTS):
+            except (KeyError, *ZIP_FAULTS):
                 continue
         return None
 
 
-_ZIP_FAULTS = (
+ZIP_FAULTS = (
     zipfile.BadZipFile,
     zlib.error,
     OSError,
@@ -214,7 +214,7 @@ def _open_zip(path: Path) -> tuple[dict[str, Any], Payload]:
                 raise CrateError(f"{path}: {found[0]} is larger than 1 GiB unpacked; that is no crate's metadata")
             with archive.open(found[0]) as file:
                 raw = file.read(MAX_METADATA)
-    except _ZIP_FAULTS as error:
+    except ZIP_FAULTS as error:
         raise CrateError(f"{path} can't be read as a zip: {_reason(error)}; download or copy it again") from None
     return parse(raw, f"{path}: {found[0]}"), ZipPayload(
         path, found[0].rpartition("/")[0] + "/" * ("/" in found[0]), sizes

@@ -39,6 +39,7 @@ _USED = (
     ("written_bytes", f"{_IO}wchar", _BYTES),
 )
 _SCHEDULERS = {
+    "Slurm": "https://slurm.schedmd.com/",
     "PBS": "https://openpbs.org/",
     "LSF": "https://www.ibm.com/docs/en/spectrum-lsf",
     "Flux": "https://flux-framework.org/",
@@ -46,7 +47,7 @@ _SCHEDULERS = {
 }
 # Field of Job -> Slurm's variable of the same meaning, and the unit.
 _JOB = (
-    ("scheduler", "SLURM_CLUSTER_NAME", None),
+    ("scheduler", None, None),
     ("id", "SLURM_JOB_ID", None),
     ("name", "SLURM_JOB_NAME", None),
     ("partition", "SLURM_JOB_PARTITION", None),
@@ -147,7 +148,9 @@ def _accelerator(number: int, one: Accelerator) -> list[Entity]:
 
 def _job(job: Job) -> Iterator[list[Entity]]:
     for field, variable, unit in _JOB:
-        definition = _SCHEDULERS.get(job.scheduler, f"https://slurm.schedmd.com/sbatch.html#OPT_{variable}")
+        definition = _SCHEDULERS.get(job.scheduler, _SCHEDULERS["Slurm"])
+        if variable is not None and definition == _SCHEDULERS["Slurm"]:
+            definition += f"sbatch.html#OPT_{variable}"
         for entity in _fact(f"job_{field}", getattr(job, field), definition, unit):
             yield [entity | {"@id": f"{JOB}{slug(field)}"}]
 

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from provenance.crate.archive import METADATA_FILE, Archive, created
+from provenance.crate.aside import Answer, Aside
 from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, data_entities, place
 from provenance.crate.diagram import diagram
@@ -42,11 +43,11 @@ from provenance.crate.lock_files import LockFiles
 from provenance.crate.metadata import document
 from provenance.crate.parameters import Slots
 from provenance.crate.payload import PayloadReader
-from provenance.crate.preview import PREVIEW_FILE, preview
+from provenance.crate.preview import PREVIEW_FILE, page_content, renderer
 from provenance.crate.publishing import missing_for_publishing
 from provenance.crate.readme import readme
 from provenance.crate.run_entities import RunEntities, people_entities, run_id
-from provenance.crate.sbom import AtTheSide
+from provenance.crate.sbom import bill_of_materials
 from provenance.crate.screening import Screened
 from provenance.crate.settings import NoProgress, PackReport, PackSettings, Progress
 from provenance.crate.workflow_entities import (
@@ -109,12 +110,16 @@ class _Writer:
         self._images = ImageFiles()
 
     def write(self) -> PackReport:
-        bill = AtTheSide(self._run)
-        placed = self._write_payload()
-        started = time.perf_counter()
-        self._write_metadata(placed, bill)
-        self._report.seconds_metadata = time.perf_counter() - started
+        with Aside(self._make_bill) as bill, Aside(renderer) as page:
+            placed = self._write_payload()
+            started = time.perf_counter()
+            self._write_metadata(placed, bill, page)
+            self._report.seconds_metadata = time.perf_counter() - started
         return self._report
+
+    def _make_bill(self) -> Answer:
+        content = bill_of_materials(self._run) or b""
+        return lambda _: content
 
     def _write_payload(self) -> dict[str, Placed]:
         items = plan(self._run, self._settings)
@@ -131,7 +136,7 @@ class _Writer:
             _count(report, one)
         return placed
 
-    def _write_metadata(self, placed: dict[str, Placed], bill: AtTheSide) -> None:
+    def _write_metadata(self, placed: dict[str, Placed], bill: Aside, page: Aside) -> None:
         run, report = self._run, self._report
         self._progress.begin("Metadata", len(placed) + len(run.tasks))
         tools = used_tools(run) if self._has_tasks else {}
@@ -157,15 +162,16 @@ class _Writer:
         files.entities += self._images.entities
         containers = ContainerEntities(run, self._images.ids)
         actions = RunEntities(run, main_id, tools, placed, slots, logs, self._settings.param_size_limit, containers)
-        if (content_of_bill := bill.content()) is not None:
+        if content_of_bill := bill.answer():
             write_bill_of_materials(content_of_bill, main_id, files)
         root = self._root(main_id, placed, files, actions)
         entities = self._graph(root, workflow, actions, files)
         first_of_all = list(_preview_parts(workflow))
         data = data_entities(run, placed, slots, self._packed_at, main_id)
         listed = (entity for entity in data if not entity["@id"].startswith("#") and entity["@id"] != main_id)
-        page = preview(root, first_of_all[0], first_of_all[1], listed, report.copied + report.referenced)
-        self._archive.add_text(PREVIEW_FILE, page)
+        shown = page_content(root, first_of_all[0], first_of_all[1], listed, report.copied + report.referenced)
+        html = page.answer(shown)
+        self._archive.add(PREVIEW_FILE, (html,), len(html), None, False)
         expected = (len(placed) + 6 * len(run.tasks)) * _BYTES_AN_ENTITY
         content = document(self._archive.corrected(self._counted(entities)), with_build_instructions=bool(instructions))
         self._archive.add(METADATA_FILE, content, expected, None, False)

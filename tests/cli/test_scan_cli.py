@@ -47,5 +47,6 @@ def test_what_can_not_be_read_ends_with_3(wfprov: Wfprov, tmp_path: Path) -> Non
     assert "nothing" in wfprov("scan", tmp_path / "nothing", cwd=tmp_path, status=3).stderr
 
 
-def test_output_needs_fix(wfprov: Wfprov, tmp_path: Path) -> None:
-    assert "--fix" in wfprov("scan", tmp_path, "-o", tmp_path / "x", cwd=tmp_path, status=2).stderr
+@pytest.mark.parametrize("option", ["--output", "--names"])
+def test_options_of_the_copy_need_fix(wfprov: Wfprov, tmp_path: Path, option: str) -> None:
+    assert "--fix" in wfprov("scan", tmp_path, option, tmp_path / "x", cwd=tmp_path, status=2).stderr

@@ -20,7 +20,7 @@ from provenance.crate.scan import Kind, look_through, scan
 from provenance.crate.settings import DataMode, PackSettings
 from provenance.crate.validate import validate
 from provenance.crate.write import write
-from provenance.errors import UsageError
+from provenance.errors import CrateError, UsageError
 from provenance.privacy.pseudonyms import put_back
 from provenance.run.model import Run
 
@@ -145,3 +145,43 @@ def test_what_is_no_text_is_counted_and_kept(tmp_path: Path) -> None:
     made = make_publishable(tmp_path / "crate")
     assert (made.target / "picture.bin").read_bytes() == b"\0\1/home/adalove/x"
     assert "picture.bin" in look_through(made.target).not_looked_at
+
+
+def test_the_crate_that_is_given_gets_nothing_in_it(tmp_path: Path) -> None:
+    crate = tmp_path / "crate"
+    write(private_run(tmp_path / "w"), crate, COPY)
+    before = sorted(crate.rglob("*"))
+    with pytest.raises(UsageError, match="lies within the crate"):
+        make_publishable(crate, crate / "inside")
+    made = make_publishable(crate / "ro-crate-metadata.json")
+    assert made.names_file == tmp_path / "crate.names.json" and made.target == tmp_path / "crate-publishable"
+    assert sorted(crate.rglob("*")) == before
+
+
+def test_two_pseudonyms_for_one_name_are_refused(tmp_path: Path) -> None:
+    write(private_run(tmp_path / "w"), tmp_path / "crate", COPY)
+    (tmp_path / "crate.names.json").write_text('{"user1": "ada", "user2": "ada"}')
+    with pytest.raises(UsageError, match="two pseudonyms"):
+        make_publishable(tmp_path / "crate")
+
+
+def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
+    write(private_run(tmp_path / "w"), tmp_path / "c.zip", replace(COPY, as_zip=True))
+    with zipfile.ZipFile(tmp_path / "c.zip", "a") as archive:
+        archive.writestr("../outside.txt", "x")
+    with pytest.raises(CrateError, match="outside of the crate"):
+        make_publishable(tmp_path / "c.zip")
+    assert not (tmp_path / "c-publishable.zip").exists()
+
+
+def test_a_damaged_zip_is_said_to_be_one(tmp_path: Path) -> None:
+    target = tmp_path / "c.zip"
+    write(private_run(tmp_path / "w"), target, replace(COPY, as_zip=True))
+    with zipfile.ZipFile(target) as archive:
+        entry = max(archive.infolist(), key=lambda one: one.compress_size * (one.filename != "ro-crate-metadata.json"))
+    content = bytearray(target.read_bytes())
+    start = entry.header_offset + 60 + len(entry.filename)
+    content[start : start + 40] = bytes(40)
+    target.write_bytes(content)
+    with pytest.raises(CrateError, match="get the crate again"):
+        look_through(target)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sample_runs import FILLED, rich_run, simple_run
 
 from provenance.crate.read import read
-from provenance.crate.sbom import AtTheSide, bill_of_materials
+from provenance.crate.sbom import bill_of_materials
 from provenance.crate.settings import PackSettings
 from provenance.crate.software import software_id
 from provenance.crate.write import write
@@ -213,7 +213,7 @@ def test_the_bill_of_materials_lists_all_and_is_the_same_each_time(tmp_path):
     pytest.importorskip("jsonschema")
     run = rich_run(tmp_path / "w", environment=environment(GAWK, GAWK_ARM, TOOL, OTHER_TOOL, CPYTHON, MODULE))
     content = bill_of_materials(run)
-    assert content == bill_of_materials(run) == AtTheSide(run).content()
+    assert content == bill_of_materials(run)
     bill = assert_valid(content)
     assert bill["specVersion"] == "1.6"
     assert UUID(bill["serialNumber"].removeprefix("urn:uuid:")).version == 5
@@ -268,3 +268,22 @@ def test_awkward_names_versions_and_licenses_make_a_valid_bill(name, version, li
     known = Environment(packages=(odd, odd, replace(odd, purl="pkg:pypi/x@1")))
     bill = assert_valid(bill_of_materials(Run(id=name, name=name, status=Status.FAILED, environment=known)) or b"")
     assert len({one["bom-ref"] for one in bill["components"]}) == 3
+
+
+def test_packages_of_the_system_are_no_requirements_for_pip(tmp_path):
+    of_apt = Software("python-apt", "2.6.0", kind="python", installer="apt")
+    crate(simple_run(tmp_path / "w", environment=Environment(packages=(of_apt,))), tmp_path / "crate")
+    assert not (tmp_path / "crate/environment/requirements.txt").exists()
+
+
+def test_the_readme_rebuilds_the_system_first_and_conda_before_pip(tmp_path):
+    files = (
+        EnvironmentFile("requirements.txt", "p", "requirements", "a==1\n", None, ("uv pip install",)),
+        EnvironmentFile("conda-explicit.txt", "c", "conda-explicit", "x\n", None, ("micromamba create",)),
+        EnvironmentFile("locks/renv.lock", "r", "lock", "{}\n", None, ("renv restore",)),
+        EnvironmentFile("system-packages.txt", "s", "lock", "x=1\n", None, ("apt-get install",)),
+    )
+    crate(simple_run(tmp_path / "w", environment=environment(files=files)), tmp_path / "crate")
+    text = (tmp_path / "crate/README.md").read_text()
+    places = [text.index(word) for word in ("apt-get install", "micromamba create", "uv pip install", "renv restore")]
+    assert places == sorted(places)
