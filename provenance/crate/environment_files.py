@@ -100,7 +100,7 @@ def _system(run: Run) -> dict[str, object]:
     surroundings = run.environment
     control = surroundings.source_control
     found: dict[str, object] = {
-        "host": run.host,
+        "hostname": run.host,
         "operating_system": surroundings.operating_system,
         "kernel": surroundings.kernel,
         "machine": surroundings.machine,

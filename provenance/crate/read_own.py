@@ -79,7 +79,7 @@ def environment(
         packages = _packages(payload)
     control = system.get("source_control")
     interpreter = system.get("interpreter")
-    return _str(system, "host"), Environment(
+    return _str(system, "hostname"), Environment(
         operating_system=_str(system, "operating_system"),
         kernel=_str(system, "kernel"),
         machine=_str(system, "machine"),

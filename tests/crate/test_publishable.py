@@ -68,6 +68,12 @@ def test_no_name_is_left_in_any_byte_or_file_name(tmp_path: Path, as_zip: bool) 
     )
 
 
+def test_a_machine_with_the_name_of_a_word_is_replaced_where_it_is_the_machine(tmp_path: Path) -> None:
+    write_publishable(replace(private_run(tmp_path / "w"), host="vm"), tmp_path / "crate", COPY)
+    assert json.loads(files(tmp_path / "crate")["environment/system.json"])["hostname"].startswith("host")
+    assert not [name for name, content in files(tmp_path / "crate").items() if b"//vm/" in content]
+
+
 def test_all_else_is_as_it_was_and_can_be_put_back(tmp_path: Path) -> None:
     write(private_run(tmp_path / "w"), tmp_path / "crate", COPY)
     before = files(tmp_path / "crate")
