@@ -142,14 +142,13 @@ class Witness:
         try:
             self._notes, notes = os.pipe()
             ours, self._alive = os.pipe()
-            launcher = os.getpid()
             self._pid: Optional[int] = os.fork()
         except OSError:  # no process or descriptor left: do without
             self._pid = None
             return
         if self._pid == 0:
             os.close(self._alive)
-            _stand_by(launcher, ours, notes)
+            _stand_by(ours, notes)
         os.close(ours)
         os.close(notes)
 
@@ -187,7 +186,7 @@ class Witness:
             self._pid = None
 
 
-def _stand_by(launcher: int, alive: int, notes: int) -> None:
+def _stand_by(alive: int, notes: int) -> None:
     """Note signals until the launcher is gone, whichever way it goes. Never returns."""
     try:
         # A pipe that we kept open would never end for whoever reads the command's output.
@@ -198,9 +197,18 @@ def _stand_by(launcher: int, alive: int, notes: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
         fcntl.fcntl(alive, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(alive, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-        while os.getppid() == launcher:
+        # Not by the parent's id: that of a dying process changes only after its descriptors are closed.
+        while not _is_closed(alive):
             number = signal.sigwaitinfo(PASSED_ON | {signal.SIGIO}).si_signo
             if number != signal.SIGIO:
                 os.write(notes, _SEEN.pack(number))
     finally:
         os._exit(0)
+
+
+def _is_closed(end: int) -> bool:
+    """Tell whether nobody has the other end of a pipe any more, into which nothing is ever written."""
+    try:
+        return os.read(end, 1) == b""
+    except BlockingIOError:
+        return False

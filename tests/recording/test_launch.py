@@ -415,3 +415,27 @@ def test_what_goes_on_behind_the_command_finds_the_shim(tmp_path, name, monkeypa
     assert in_run_folder == (name == "plain")
     if not in_run_folder:
         assert stat.S_IMODE(Path(link).parent.stat().st_mode) == 0o700
+
+
+def test_a_killed_launcher_leaves_no_process_behind(tmp_path):
+    """The witness of signals goes with it, also where the kernel tells of the death before the parent changes."""
+    groups = []
+    for _ in range(30):
+        process = begin(["cat"], tmp_path, stdin=subprocess.PIPE, start_new_session=True)
+        process.stdin.write(b"here\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"here\n"
+        process.kill()
+        process.communicate()  # closes what the command reads, which ends it
+        groups.append(process.pid)
+
+    def are_all_gone():
+        for group in groups:
+            try:
+                os.killpg(group, 0)
+            except ProcessLookupError:
+                continue
+            return False
+        return True
+
+    wait_for(are_all_gone)
