@@ -27,14 +27,16 @@ static struct {
 /* A page that the kernel wipes in a forked child (not in a vfork one): how fork is noticed without a system call. */
 static volatile unsigned *alive;
 
-static int lock_word;
 static bool abandoned; /* the lock's owner never came back: nothing more is recorded */
 
 /* The descriptor table, the journal and all above are guarded by one lock; `busy` keeps a signal handler that
  * interrupts us, and our own calls, out. */
 static __thread bool busy;
-static __thread bool owns_lock;
 static __thread char *busy_frame; /* where on the stack we were when we became busy */
+
+/* The thread that has the lock, by the place of its `busy`: told in the step that takes the lock, so that a handler that
+ * jumps away can come neither before nor behind it. */
+static bool *lock_owner;
 
 /* Room for paths: a program's threads and signal handlers may have a few KiB of stack, so ours is not taken from it.
  * Each caller that is busy has one, by turns. */
@@ -73,15 +75,13 @@ static void *fresh_pages(size_t size) {
 
 static void unmap_pages(void *pages, size_t size) { syscall(SYS_munmap, pages, size); }
 
-static void unlock(void) {
-    owns_lock = false;
-    __atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
-}
+static void unlock(void) { __atomic_store_n(&lock_owner, NULL, __ATOMIC_RELEASE); }
 
 static void leave(void) {
-    busy = false;
-    if (scratch) __atomic_store_n(&scratch->taken, 0, __ATOMIC_RELEASE);
+    struct scratch *ours = scratch;
     scratch = NULL;
+    if (ours) __atomic_store_n(&ours->taken, 0, __ATOMIC_RELEASE);
+    busy = false;
 }
 
 /* A handler that interrupted us may have jumped away (siglongjmp): then the stack we were on is no more. A call from a
@@ -114,7 +114,7 @@ __attribute__((noinline)) static bool enter(void) {
     if (!self.on || abandoned) return false;
     if (busy) {
         if (!jumped_away(here)) return false;
-        if (owns_lock) unlock();
+        if (__atomic_load_n(&lock_owner, __ATOMIC_RELAXED) == &busy) unlock();
         leave();
     }
     busy = true;
@@ -131,7 +131,8 @@ static char *room_for_path(int which) { return scratch->pages + which * PATH_MAX
 /* Waits a bounded time: a program must not hang because one of its threads was stopped, or jumped away, here. */
 static bool lock(void) {
     for (int64_t tries = 0, until = 0; !abandoned; tries++) {
-        if (!__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)) return owns_lock = true;
+        bool *nobody = NULL;
+        if (__atomic_compare_exchange_n(&lock_owner, &nobody, &busy, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return true;
         if (tries < 100) continue;
         if (!until) until = now() + 1000000000;
         if (now() > until) abandoned = true;
