@@ -327,7 +327,7 @@ def _resources(use: ResourceUse, is_verbose: bool) -> str:
     if use.read_bytes is not None or use.written_bytes is not None:
         parts.append(f"{text.size(use.read_bytes)} read, {text.size(use.written_bytes)} written")
     if is_verbose or len(use.extra) <= _EXTRA_SHOWN:
-        parts += [f"{value.name}={value.value}" + (f" {unit(value.type)}" if value.type else "") for value in use.extra]
+        parts += [f"{value.name}={value.value}" + (f" {unit(value.unit)}" if value.unit else "") for value in use.extra]
     elif use.extra:
         parts.append(f"{text.plural(len(use.extra), 'measured value')} of the engine (-v lists them)")
     return ", ".join(parts)

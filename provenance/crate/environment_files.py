@@ -15,7 +15,7 @@ from hashlib import sha256
 from provenance.crate.archive import Archive
 from provenance.crate.entities import Entity, media_type, ref
 from provenance.crate.layout import ENVIRONMENT, LOGS, SOURCES, crate_id
-from provenance.crate.plots import cpu_plot, memory_plot
+from provenance.crate.plots import plots
 from provenance.crate.usage_entities import system_entries
 from provenance.run.model import Log, Run
 
@@ -145,13 +145,9 @@ def _write_patch(run: Run, files: GeneratedFiles) -> None:
 
 def write_plots(run: Run, files: GeneratedFiles, run_id: str) -> None:
     """Draw what the run used over time, when there is something to draw."""
-    for name, drawing, title in (
-        ("cpu", cpu_plot(run), "CPU use over time"),
-        ("memory", memory_plot(run), "Memory use over time"),
-    ):
-        if drawing is not None:
-            content = drawing.encode("utf-8", "backslashreplace")
-            files.add(f"{ENVIRONMENT}/{name}.svg", content, title, about=ref(run_id))
+    for name, title, drawing in plots(run):
+        content = drawing.encode("utf-8", "backslashreplace")
+        files.add(f"{ENVIRONMENT}/{name}.svg", content, title, about=ref(run_id))
 
 
 def write_logs(run: Run, files: GeneratedFiles) -> list[str]:

@@ -133,7 +133,10 @@ def _relative(path: str, folder: str | None) -> str | None:
 
 def _wanted_path(data: Data, run: Run, base: str | None, is_latest: bool) -> str:
     top = {Role.SOURCE: SOURCES, Role.LOG: LOGS}.get(data.role, DATASET)
-    relative = _relative(data.path, (run.project or run.cwd) if data.role is Role.SOURCE else base)
+    folder = (run.project or run.cwd) if data.role is Role.SOURCE else base
+    if data.role is Role.LOG and run.log_folder and _relative(data.path, run.log_folder):
+        folder = run.log_folder
+    relative = _relative(data.path, folder)
     inside = data.path if relative is None else relative
     if not is_latest:
         top = f"{EARLIER}/{data.version}"

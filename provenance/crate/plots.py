@@ -1,4 +1,4 @@
-"""``environment/cpu.svg`` and ``environment/memory.svg``: what a run used over time.
+"""``environment/cpu.svg``, ``memory.svg`` and the like: what a run, or the nodes that it ran on, used over time.
 
 Comes in: the Run with its series. Goes out: SVG text, drawn by hand: at most 300 points a host, each the peak of its
 part of the time, readable on light and on dark ground.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -54,15 +54,26 @@ class _Axis:
         return [(n * self.step, f"{n * self.step / self.unit:.6g}") for n in range(count + 1)]
 
 
-def cpu_plot(run: Run) -> str | None:
-    """Draw how many processors were busy; None when there are too few samples."""
+def plots(run: Run) -> Iterator[tuple[str, str, str]]:
+    """Draw what there are enough samples of: name of the file, title, SVG text."""
+    own = [series for series in run.series if not series.is_share]
+    nodes = [series for series in run.series if series.is_share]
     limit = run.environment.cpu_limit or run.environment.cpu_count
-    return _plot(run, "CPU", "processors", lambda series: series.cpu, float(limit) if limit else None)
+    drawn = (
+        ("cpu", "CPU use over time", _plot(run, own, "CPU", "processors", _cpu, float(limit) if limit else None)),
+        ("memory", "Memory use over time", _plot(run, own, "Memory", "", _memory, None)),
+        ("node-cpu", "CPU use of the nodes over time", _plot(run, nodes, "CPU of the nodes", "percent", _cpu, None)),
+        (
+            "node-memory",
+            "Memory use of the nodes over time",
+            _plot(run, nodes, "Memory of the nodes", "percent", lambda series: series.memory, None),
+        ),
+    )
+    return ((name, title, text) for name, title, text in drawn if text is not None)
 
 
-def memory_plot(run: Run) -> str | None:
-    """Draw the resident memory of all processes; None when there are too few samples."""
-    return _plot(run, "Memory", "", _memory, None)
+def _cpu(series: Series) -> Sequence[float]:
+    return series.cpu
 
 
 def _memory(series: Series) -> Sequence[float]:
@@ -71,12 +82,20 @@ def _memory(series: Series) -> Sequence[float]:
     return (*found[:-1], found[-2]) if len(found) > 1 and not found[-1] else found
 
 
-def _plot(
-    run: Run, what: str, unit: str, values_of: Callable[[Series], Sequence[float]], limit: float | None
+def _plot(  # noqa: PLR0917
+    run: Run,
+    series_of_hosts: Sequence[Series],
+    what: str,
+    unit: str,
+    values_of: Callable[[Series], Sequence[float]],
+    limit: float | None,
 ) -> str | None:
-    courses = [series for series in run.series if len(series.times) >= _FEWEST][:_MOST_HOSTS]
+    drawable = [series for series in series_of_hosts if len(series.times) >= _FEWEST]
+    courses = drawable[:_MOST_HOSTS]
     if not courses:
         return None
+    if len(drawable) > len(courses):
+        what = f"{what} ({len(courses)} of {len(drawable)} hosts)"
     start = run.start if run.start is not None else min(series.times[0] for series in courses)
     seconds = max((series.times[-1] - start) / 1e9 for series in courses)
     if seconds <= 0:

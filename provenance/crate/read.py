@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from provenance.crate import read_actions, read_data, read_hardware, read_own, read_software, read_values
+from provenance.crate.engine_entities import ENGINE_ARGUMENT
 from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph
 from provenance.crate.parameters import IMPLIED
@@ -23,6 +24,7 @@ from provenance.crate.source import Payload, open_crate
 from provenance.crate.usage_entities import WALL_TIME
 from provenance.run.model import (
     Gap,
+    Measurement,
     ResourceUse,
     Role,
     Run,
@@ -143,6 +145,7 @@ class _Reader:
             container=container,
             about=about,
             gaps=tuple(self._gaps),
+            engine_arguments=read_own.engine_arguments(graph, action) if action else (),
         )
         return run
 
@@ -178,6 +181,7 @@ class _Reader:
                     parent=self._actions.parents.get(identifier),
                     container=next(iter(self._containers.of(action)), None),
                     resources=self._resources(action),
+                    logs=read_data.data_ids(graph, graph.refs(action, "subjectOf")),
                 )
             )
         if unstated:
@@ -313,12 +317,13 @@ class _Reader:
 
     def _resources(self, action: Entity | None) -> ResourceUse | None:
         graph = self._graph
-        found: list[Value] = []
+        found: list[Measurement] = []
         for entity in graph.refs(action, "resourceUsage") if action else ():
             unit = graph.text(entity, "unitText", "unitCode")
             name = graph.text(entity, "name") or graph.id(entity).lstrip("#") or "unnamed"
             if not (self._is_own and name == WALL_TIME):
-                found.append(Value(name=name, value=graph.text(entity, "value"), type=unit))
+                definition = graph.text(entity, "propertyID")
+                found.append(Measurement(name, graph.text(entity, "value"), unit, definition))
         return read_values.resources(found) if found else None
 
     def _variables(self, action: Entity | None) -> tuple[tuple[str, str], ...]:
@@ -329,7 +334,9 @@ class _Reader:
                 graph.text(entity, "value") or "",
             )
             for entity in (graph.refs(action, "environment") if action else ())
-            if "PropertyValue" in graph.types(entity) and not read_hardware.is_fact(entity)
+            if "PropertyValue" in graph.types(entity)
+            and not read_hardware.is_fact(entity)
+            and not graph.id(entity).startswith(ENGINE_ARGUMENT)
         )
 
     def _language(self) -> Software | None:

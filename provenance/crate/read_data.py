@@ -98,7 +98,8 @@ class DataTable:
         organizing = [actions.organize] if actions.organize else []
         configuration = data_ids(graph, (e for action in organizing for e in graph.refs(action, "object")))
         self.note(configuration, Role.CONFIGURATION, "given to the engine")
-        logs = data_ids(graph, graph.refs(actions.run, "subjectOf") if actions.run else [])
+        logged = [actions.run, *actions.tasks] if actions.run else actions.tasks
+        logs = data_ids(graph, (entity for action in logged for entity in graph.refs(action, "subjectOf")))
         self.note((i for i in logs if is_relative(i)), Role.LOG, "about the run's action")
         self._note_folder_parts()
         for identifier, entity in graph:

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from provenance.crate import read_software
+from provenance.crate.engine_entities import ENGINE_ARGUMENT
 from provenance.crate.graph import Entity, Graph
 from provenance.crate.source import Payload
-from provenance.run.model import Environment, Gap, Software, SourceControl
+from provenance.run.model import Environment, Gap, Software, SourceControl, Value
 
 _SYSTEM = "environment/system.json"
 _REQUIREMENTS = "environment/requirements.txt"
@@ -66,6 +67,15 @@ def gaps(graph: Graph, action: Entity) -> list[Gap]:
         elif text:
             found.append(Gap(what=text, why="noted in the crate"))
     return found
+
+
+def engine_arguments(graph: Graph, action: Entity) -> tuple[Value, ...]:
+    """The words of the command line that were for the engine."""
+    return tuple(
+        Value(graph.text(entity, "name") or "", graph.text(entity, "value"))
+        for entity in graph.refs(action, "environment")
+        if graph.id(entity).startswith(ENGINE_ARGUMENT)
+    )
 
 
 def environment(

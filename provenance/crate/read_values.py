@@ -9,8 +9,9 @@ import re
 from datetime import date
 from typing import NamedTuple
 
+from provenance.crate.engine_entities import RECOVERED
 from provenance.crate.graph import Entity, Graph, local_name
-from provenance.run.model import Organization, Person, ResourceUse, Software, Status, Value
+from provenance.run.model import Measurement, Organization, Person, ResourceUse, Software, Status, Value
 
 _TIME = re.compile(
     r"\s*(\d{4})-(\d\d)-(\d\d)"
@@ -149,6 +150,8 @@ def status(graph: Graph, action: Entity) -> tuple[Status, bool]:
     known = _STATUSES.get(local_name(text)) if text else None
     if known is Status.FAILED and graph.text(action, "error") == "canceled":
         return Status.CANCELED, True
+    if known is Status.COMPLETED and RECOVERED in graph.ids(action, "comment"):
+        return Status.RECOVERED, True
     if known is not None:
         return known, True
     if text:
@@ -256,13 +259,13 @@ def organization(graph: Graph, entity: Entity) -> Organization:
     return Organization(name=name, ror=f"https://ror.org/{ror[1]}" if ror else None)
 
 
-def resources(values: list[Value]) -> ResourceUse:
+def resources(values: list[Measurement]) -> ResourceUse:
     """Sort measured values into the ones that the Run model names, and the rest."""
     known: dict[str, float] = {}
     extra = []
     for item in values:
         field = _RESOURCE_FIELDS.get(re.sub(r"[^a-z]", "", item.name.lower()))
-        if _OWN_RESOURCE_FIELDS.get(item.name) == local_name(item.type or ""):
+        if _OWN_RESOURCE_FIELDS.get(item.name) == local_name(item.unit or ""):
             field = item.name
         amount = number(str(item.value))
         if field and amount is not None and field not in known:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import provenance
 from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, original_path
+from provenance.crate.engine_entities import engine_arguments, task_comments
 from provenance.crate.entities import (
     Entity,
     action_status,
@@ -77,6 +78,7 @@ class RunEntities:
         self._value_limit = value_limit
         self._data = {key: one.data for key, one in placed.items()}
         self._folders = 0
+        self._said: set[str] = set()  # identifiers of comments
         self._values: dict[tuple[str, str, object, str | None], str] = {}
         agent = agent_of(run)
         self._agent = agent and ref(person_id(agent))
@@ -106,6 +108,7 @@ class RunEntities:
             yield from new
         variables = {name: f"#environment-{slug(name)}-{n}" for n, (name, _) in enumerate(run.environment.variables)}
         facts, machine = hardware_and_job(run)
+        arguments = list(engine_arguments(run))
         usage = list(usage_entities(run_id(run), run.resources, run.start, run.end))
         gaps = [_gap(n, gap.what, gap.why, gap.path) for n, gap in enumerate(run.gaps, 1)]
         objects = list(dict.fromkeys((*objects, *configuration, *remote_inputs)))
@@ -113,11 +116,11 @@ class RunEntities:
             "@id": run_id(run),
             "@type": "CreateAction",
             "name": f"Run of {run.name}",
-            "description": _command_line(run.command) or f"Run of {run.name}",
+            "description": run.submission or _command_line(run.command) or f"Run of {run.name}",
             "instrument": ref(self._main_id),
             "object": refs(objects),
             "result": refs(dict.fromkeys((*results, *remote_outputs))),
-            "environment": refs((*variables.values(), *facts)),
+            "environment": refs((*variables.values(), *facts, *(one["@id"] for one in arguments))),
             "containerImage": self._containers.of_run(),
             "resourceUsage": refs(one["@id"] for one in usage),
             "subjectOf": refs(self._log_ids),
@@ -129,6 +132,7 @@ class RunEntities:
         for name, value in run.environment.variables:
             yield {"@id": variables[name], "@type": "PropertyValue", "name": name, "value": value}
         yield from machine
+        yield from arguments
         yield from usage
         yield from self._containers.entities()
         yield from gaps
@@ -193,7 +197,8 @@ class RunEntities:
             results, new = _outcome(task.status, task.exit_code, task.signal)
             yield from new
         usage = list(usage_entities(identifier, task.resources, task.start, task.end))
-        is_elsewhere = task.cwd is not None and (task.cwd != run.cwd or task.host not in (None, run.host))
+        comments = task_comments(identifier, task)
+        is_elsewhere = (task.cwd or run.cwd) != run.cwd or task.host not in (None, run.host)
         entity = {
             "@id": identifier,
             "@type": "CreateAction",
@@ -204,11 +209,15 @@ class RunEntities:
             "result": refs(results),
             "containerImage": self._containers.of_task(task),
             "resourceUsage": refs(one["@id"] for one in usage),
-            "location": file_uri(task.host or run.host, task.cwd or "/") if is_elsewhere else None,
+            "subjectOf": refs(self._placed[key].id for key in task.logs if key in self._placed),
+            "comment": refs(one["@id"] for one in comments),
+            "location": file_uri(task.host or run.host, task.cwd or "") if is_elsewhere else None,
             **self._ended(task.status, task.start, task.end, task.error, task.exit_code, task.signal),
         }
         yield {key: value for key, value in entity.items() if value is not None}
         yield from usage
+        yield from (one for one in comments if one["@id"] not in self._said)
+        self._said.update(one["@id"] for one in comments)
 
     def _ended(  # noqa: PLR0917
         self,

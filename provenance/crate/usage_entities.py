@@ -84,15 +84,15 @@ def usage_entities(owner: str, used: ResourceUse | None, start: int | None, end:
                 "unitCode": unit,
                 "value": str(amount),
             }
-    for value in used.extra:
+    for number, measured in enumerate(used.extra, 1):
         yield without_nothing(
             {
-                "@id": f"{owner}-{slug(value.name)}",
+                "@id": f"{owner}-measured-{number}",
                 "@type": "PropertyValue",
-                "name": value.name,
-                "propertyID": value.name,
-                "unitCode": value.type,
-                "value": str(value.value),
+                "name": measured.name,
+                "propertyID": measured.definition or measured.name,
+                "unitCode": measured.unit,
+                "value": str(measured.value),
             }
         )
 

@@ -130,6 +130,16 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """A quantity that an engine measured, with the words that define it."""
+
+    name: str  # e.g. "node1.mod.task.maxTime"
+    value: Any  # JSON scalar
+    unit: str | None = None  # URI of the unit, e.g. "https://qudt.org/vocab/unit/MilliSEC"
+    definition: str | None = None  # URI of the quantity, e.g. "https://w3id.org/ro/terms/compss#maxTime"
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceUse:
     """What a run or a task used; seconds and bytes."""
 
@@ -142,12 +152,25 @@ class ResourceUse:
     average_memory: int | None = None  # resident bytes of all processes together, over the samples
     read_bytes: int | None = None  # that went through reading system calls, of whatever kind
     written_bytes: int | None = None
-    extra: tuple[Value, ...] = ()  # further measured values, e.g. statistics of an engine
+    extra: tuple[Measurement, ...] = ()  # what else an engine measured, e.g. its statistics of methods and nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One of several attempts of an engine to execute a task."""
+
+    status: Status
+    host: str | None = None
+    start: int | None = None
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One execution of a tool."""
+    """One execution of a tool.
+
+    A recovered task was not executed: the engine took its results from an earlier run's checkpoint.
+    """
 
     key: str  # unique in the run
     tool: str  # Tool.key
@@ -168,6 +191,8 @@ class Task:
     parent: str | None = None  # key of the task within which this one ran
     container: str | None = None  # Container.key of the image that it ran in or started
     resources: ResourceUse | None = None
+    attempts: tuple[Attempt, ...] = ()  # in order, when there was more than one; `status` is that of the last
+    logs: tuple[str, ...] = ()  # Data keys of the files that its output went to
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +203,28 @@ class Edge:
     target: str
     data: str | None = None  # Data.key
     argument: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A task, or a point at which the main program waited, in the graph that an engine drew."""
+
+    id: str
+    label: str  # of the method that the task executed, or of the point
+    kind: str = "task"  # "task" | "main" | "sync" | "barrier" | "stream"
+    color: str | None = None  # "#rrggbb" as the engine chose it
+    group: str | None = None  # the group of tasks that it belongs to
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGraph:
+    """Which task had to wait for which, as the engine drew it; nodes and edges in its order.
+
+    It may have tasks that the run does not: older engines note the graph, but not what each task used.
+    """
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[tuple[str, str, str | None], ...]  # ids of source and target, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +313,8 @@ class Series:
     host: str
     times: tuple[int, ...]  # ns since the epoch
     cpu: tuple[float, ...]  # processors kept busy since the sample before
-    memory: tuple[int, ...]  # resident bytes of all processes
+    memory: tuple[float, ...]  # resident bytes of all processes
+    is_share: bool = False  # `cpu` and `memory` are percents of what the host has
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,3 +408,8 @@ class Run:
     about: About = field(default_factory=About)
     gaps: tuple[Gap, ...] = ()
     trace: str | None = None  # how it was watched: preload, strace, audit, off
+    engine_arguments: tuple[Value, ...] = ()  # words of `command` that were for the engine, not for the workflow
+    submission: str | None = None  # the command as the engine kept it, when it can't be told how it was split
+    graph: TaskGraph | None = None
+    drawing: str | None = None  # path of an SVG file that the engine drew of its graph
+    log_folder: str | None = None  # folder that the paths of logs are shown relative to

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.crate.plots import cpu_plot, memory_plot
+from provenance.crate.plots import plots
 from provenance.crate.read import read
 from provenance.crate.settings import PackSettings
 from provenance.crate.write import write
@@ -159,11 +159,13 @@ def texts(drawing: str) -> list[str]:
     return [each.text or "" for each in ElementTree.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")]
 
 
+def drawn(run: Run) -> dict[str, str]:
+    return {name: text for name, _, text in plots(run)}
+
+
 def test_axes_name_their_units() -> None:
     run = run_of(series=(SERIES,))
-    cpu, memory = cpu_plot(run), memory_plot(run)
-    assert cpu is not None
-    assert memory is not None
+    cpu, memory = drawn(run)["cpu"], drawn(run)["memory"]
     assert {"CPU of work", "processors", "time since the start (s)", "0", "5"} <= set(texts(cpu))
     assert {"Memory of work", "MiB", "time since the start (s)"} <= set(texts(memory))
     assert "prefers-color-scheme:dark" in cpu
@@ -174,9 +176,7 @@ def test_a_long_course_stays_small_and_keeps_its_peak() -> None:
     times = tuple(START + n * 100 * SECOND for n in range(1, count + 1))
     flat = Series("h", times, (1.0,) * count, (1 << 30,) * count)
     peak = replace(flat, memory=tuple((9 << 30) if n == 2345 else 1 << 30 for n in range(count)))
-    plain, high = memory_plot(run_of(series=(flat,))), memory_plot(run_of(series=(peak,)))
-    assert plain is not None
-    assert high is not None
+    plain, high = drawn(run_of(series=(flat,)))["memory"], drawn(run_of(series=(peak,)))["memory"]
     assert len(high) < 20_000
     assert "10" in texts(high)
     assert "10" not in texts(plain)
@@ -185,8 +185,21 @@ def test_a_long_course_stays_small_and_keeps_its_peak() -> None:
 
 def test_too_few_samples_are_not_drawn() -> None:
     short = Series("h", (START + 1,), (1.0,), (5,))
-    assert cpu_plot(run_of(series=(short,))) is None
-    assert memory_plot(run_of()) is None
+    assert not drawn(run_of(series=(short,)))
+    assert not drawn(run_of())
+
+
+def test_what_nodes_used_is_drawn_apart_in_percent() -> None:
+    of_node = replace(SERIES, host="node1", is_share=True)
+    found = drawn(run_of(series=(SERIES, of_node)))
+    assert list(found) == ["cpu", "memory", "node-cpu", "node-memory"]
+    assert {"CPU of the nodes of work", "percent"} <= set(texts(found["node-cpu"]))
+    assert "percent" in texts(found["node-memory"])
+
+
+def test_a_drawing_of_many_hosts_says_how_many_it_shows() -> None:
+    series = tuple(replace(SERIES, host=f"node{n}", is_share=True) for n in range(12))
+    assert "CPU of the nodes (8 of 12 hosts) of work" in texts(drawn(run_of(series=series))["node-cpu"])
 
 
 @given(
@@ -198,6 +211,6 @@ def test_any_course_gives_a_drawing(looks: list[tuple[float, int]], name: str, s
     times = tuple(START + n * step for n in range(1, len(looks) + 1))
     series = Series("ho<st", times, tuple(cpu for cpu, _ in looks), tuple(memory for _, memory in looks))
     run = replace(run_of(), name=name, series=(series, replace(series, host="b\ud800")), end=None)
-    for drawing in (cpu_plot(run), memory_plot(run)):
-        assert drawing is not None
+    assert len(drawn(run)) == 2
+    for drawing in drawn(run).values():
         ElementTree.fromstring(drawing)
