@@ -29,6 +29,22 @@ class CrateError(WfprovError):
     """A crate can't be read."""
 
 
+class NetworkError(WfprovError):
+    """A server can't be reached: no network, a proxy, a certificate, no answer in time."""
+
+    exit_status = 5
+
+
+class ServerError(NetworkError):
+    """A server was reached and answered with an error, or with something that is not what it promises."""
+
+
+class RefusedError(WfprovError):
+    """A server was reached and refused what was asked for: a right, a team, a token, a crate."""
+
+    exit_status = 4
+
+
 class OutputError(WfprovError):
     """A result can't be written: no space, no permission."""
 

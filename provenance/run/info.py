@@ -53,6 +53,7 @@ class Info:
     data_persistence: bool | None = None
     param_size_limit: int | None = None  # characters of a recorded value
     provenance_run: bool = True
+    trace_persistence: bool = False  # take the engine's trace of the run along
     path: str | None = None  # of the file itself, absolute
 
 
@@ -129,7 +130,6 @@ def _read_top(top: Fields, info: Info) -> Info:
 def _read_workflow(workflow: Fields, authors: tuple[Person, ...], agent: Person | None, path: str | None) -> Info:
     inputs, remote_inputs = _local_and_remote(workflow, "inputs")
     outputs, remote_outputs = _local_and_remote(workflow, "outputs")
-    workflow.boolean("trace_persistence")  # COMPSs' own; checked, so that a typing error is seen
     license_name = workflow.text("license")
     about = About(
         name=workflow.text("name"),
@@ -158,6 +158,7 @@ def _read_workflow(workflow: Fields, authors: tuple[Person, ...], agent: Person 
         data_persistence=workflow.boolean("data_persistence"),
         param_size_limit=workflow.checked("param_size_limit", values.positive_integer),
         provenance_run=True if provenance_run is None else provenance_run,
+        trace_persistence=workflow.boolean("trace_persistence") or False,
         path=path,
     )
 

@@ -21,7 +21,17 @@ _KEYS = {
 }
 
 
-def draft(project: Project) -> tuple[str, tuple[str, ...]]:
+# Of a person: what stands there, as a comment, until the user knows better.
+EXAMPLES = {
+    "name": "Ada Example",
+    "e-mail": "ada@example.org",
+    "orcid": "https://orcid.org/0000-0002-1825-0097",
+    "organisation_name": "Example Institute",
+    "ror": "https://ror.org/05sd8tv96",
+}
+
+
+def draft(project: Project, agent: Person | None = None) -> tuple[str, tuple[str, ...]]:
     """Return the text of an information file, and the keys that only the user can fill in."""
     lines = [
         "# What only you can say about your runs. `wfprov run --info` and `wfprov pack --info` read it.",
@@ -32,40 +42,46 @@ def draft(project: Project) -> tuple[str, tuple[str, ...]]:
     for key, (meaning, example) in _KEYS.items():
         value = getattr(project, key)
         lines.append(f"  # {meaning}")
-        lines.append(f"  {key}: {_quoted(value)}" if value else f"  # {key}: {example}")
+        lines.append(f"  {key}: {quoted(value)}" if value else f"  # {key}: {example}")
         missing += [] if value else [key]
     lines.append("  # Words that help to find it.")
-    keywords = ", ".join(_quoted(each) for each in project.keywords)
+    keywords = ", ".join(quoted(each) for each in project.keywords)
     lines.append(f"  keywords: [{keywords}]" if keywords else "  # keywords: [climate, ensemble]")
     lines += _FIXED.splitlines()
     lines.append("# Who wrote the workflow.")
     if project.authors:
         lines.append("Authors:")
         for author in project.authors:
-            lines += _person(author)
+            lines += [("    " if number else "  - ") + line for number, line in enumerate(_person(author))]
         if not all(author.orcid for author in project.authors):
             missing.append("orcid of each author")
     else:
-        lines += ["# Authors:", "#   - name: Ada Example", "#     orcid: https://orcid.org/0000-0002-1825-0097"]
+        lines += ["# Authors:", f"#   - name: {EXAMPLES['name']}", f"#     orcid: {EXAMPLES['orcid']}"]
         missing.append("Authors")
-    lines += _AGENT.splitlines()
+    lines.append("# Who ran it, when that is somebody else than the first author.")
+    if agent:
+        lines += ["Agent:", *(f"  {line}" for line in _person(agent))]
+    else:
+        lines += ["# Agent:", f"#   name: {EXAMPLES['name']}", f"#   orcid: {EXAMPLES['orcid']}"]
     return "\n".join(lines) + "\n", tuple(missing)
 
 
 def _person(person: Person) -> list[str]:
-    lines = [f"name: {_quoted(person.name)}" if person.name else ""]
-    lines.append(f"e-mail: {_quoted(person.email)}" if person.email else "# e-mail: ada@example.org")
-    lines.append(f"orcid: {person.orcid}" if person.orcid else "# orcid: https://orcid.org/0000-0002-1825-0097")
-    organization = person.organization.name if person.organization else None
-    example = "# organisation_name: Example Institute"
-    lines.append(f"organisation_name: {_quoted(organization)}" if organization else example)
-    lines.append("# ror: https://ror.org/05sd8tv96")
-    lines = sorted((line for line in lines if line), key=lambda line: line.startswith("#"))
-    return [("  - " if number == 0 else "    ") + line for number, line in enumerate(lines)]
+    """Return the lines of a person: what is known first, examples of the rest after it."""
+    organization = person.organization
+    known = {
+        "name": person.name and quoted(person.name),
+        "e-mail": person.email and quoted(person.email),
+        "orcid": person.orcid,
+        "organisation_name": organization and organization.name and quoted(organization.name),
+        "ror": organization and organization.ror,
+    }
+    lines = [f"{key}: {value}" for key, value in known.items() if value]
+    return lines + [f"# {key}: {EXAMPLES[key]}" for key, value in known.items() if not value]
 
 
-def _quoted(text: str) -> str:
-    """Return a YAML scalar in double quotes, on one line."""
+def quoted(text: str) -> str:
+    """Return ``text`` as a YAML scalar in double quotes, on one line."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     return str(yaml.safe_dump(whole, default_style='"', allow_unicode=True, width=1 << 30)).strip()
 
@@ -87,9 +103,3 @@ _FIXED = """\
   #   - {name: GROMACS, version: "2024.1", url: "https://www.gromacs.org"}
   # Longest value of a parameter, in characters.
   # param_size_limit: 1500"""
-
-_AGENT = """\
-# Who ran it, when that is somebody else than the first author.
-# Agent:
-#   name: Ada Example
-#   orcid: https://orcid.org/0000-0002-1825-0097"""
