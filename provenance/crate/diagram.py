@@ -6,14 +6,12 @@ flows led around the boxes, flows that go back dashed.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from html import escape
 from itertools import pairwise
 
 from provenance.crate.flow import INPUTS, OUTPUTS, Flow, Node, flow_graph, sorted_out
-from provenance.crate.metadata import readable
+from provenance.crate.svg_text import cut, safe
 from provenance.run.model import Run, Tool
 
 _BOX_WIDTH, _BOX_HEIGHT = 224, 56
@@ -25,7 +23,6 @@ _TITLE_LIMIT, _LABEL_LIMIT = 25, 26  # characters
 _TITLE_HEIGHT = 40
 _LABEL_HEIGHT = 14
 _LANE = 18  # between flows that go back
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 _STYLE = """
 text{font-family:system-ui,'Segoe UI','DejaVu Sans',Helvetica,Arial,sans-serif;text-anchor:middle;fill:#1b2733}
@@ -64,6 +61,11 @@ class _Place:
 def diagram(run: Run, tools: dict[str, Tool]) -> str:
     """Draw the run."""
     nodes, flows = flow_graph(run, tools) if tools else ([Node("run", run.name, "the run as a whole")], [])
+    return flow_diagram(run.about.name or run.name, nodes, flows)
+
+
+def flow_diagram(heading: str, nodes: list[Node], flows: list[Flow]) -> str:
+    """Draw nodes and what flows between them."""
     order, back = sorted_out(nodes, flows)
     forward = [flow for flow in flows if flow not in back]
     places, routes = _placed(nodes, order, forward)
@@ -74,7 +76,6 @@ def diagram(run: Run, tools: dict[str, Tool]) -> str:
     if back:
         width = max(width, lanes + max(_label_width(flow.label) for flow in back))
     height = layers[-1][0].y + _BOX_HEIGHT + _MARGIN
-    heading = f"{run.about.name or run.name}"
     drawn = [_path([routes_one[0].bottom, *_bends(routes_one), routes_one[-1].top]) for _, routes_one in routes]
     taken = [_Area.of_box(place) for place in places.values()]
     labels = []
@@ -91,18 +92,18 @@ def diagram(run: Run, tools: dict[str, Tool]) -> str:
         taken.append(_Area.of_label(x, y, flow.label))
         labels.append(_text(x, y + 4, "label", flow.label))
     boxes = [_box(place) for layer in layers for place in layer if place.node]
-    about = "; ".join(f"{_cut(node.title, 60)}: {node.subtitle}" for node in nodes)
+    about = "; ".join(f"{cut(node.title, 60)}: {node.subtitle}" for node in nodes)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
             f' viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-labelledby="title desc">',
-            f'<title id="title">{_safe(f"Workflow diagram of {heading}")}</title>',
-            f'<desc id="desc">{_safe(about)}</desc>',
+            f'<title id="title">{safe(f"Workflow diagram of {heading}")}</title>',
+            f'<desc id="desc">{safe(about)}</desc>',
             f"<style>{_STYLE}</style>",
             '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7"'
             ' orient="auto"><path d="M0 0 10 5 0 10z" fill="#7b8a99"/></marker></defs>',
             f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
-            _text(width / 2, _MARGIN - 4, "heading", _cut(heading, max(20, int(width / 10)))),
+            _text(width / 2, _MARGIN - 4, "heading", cut(heading, max(20, int(width / 10)))),
             *drawn,
             *boxes,
             *labels,
@@ -281,26 +282,13 @@ def _box(place: _Place) -> str:
     x, y = place.x - _BOX_WIDTH / 2, place.y
     tone = "subtitle failed" if node.has_failures else "subtitle"
     return (
-        f"<g><title>{_safe(node.title)}</title>"
+        f"<g><title>{safe(node.title)}</title>"
         f'<rect class="{kind}" x="{x:.0f}" y="{y:.0f}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="{radius:.0f}"/>'
-        + _text(place.x, y + 24, "title", _cut(node.title, _TITLE_LIMIT))
-        + _text(place.x, y + 42, tone, _cut(node.subtitle, _LABEL_LIMIT + 6))
+        + _text(place.x, y + 24, "title", cut(node.title, _TITLE_LIMIT))
+        + _text(place.x, y + 42, tone, cut(node.subtitle, _LABEL_LIMIT + 6))
         + "</g>"
     )
 
 
 def _text(x: float, y: float, kind: str, text: str) -> str:
-    return f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}">{_safe(text)}</text>'
-
-
-def _cut(text: str, limit: int) -> str:
-    """Cut the middle out of a long name; the ends of qualified names and file names tell most."""
-    text = " ".join(text.split()) or "unnamed"
-    if len(text) <= limit:
-        return text
-    head = limit // 3
-    return f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
-
-
-def _safe(text: str) -> str:
-    return escape(_NO_XML.sub("�", readable(text)))
+    return f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}">{safe(text)}</text>'

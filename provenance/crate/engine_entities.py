@@ -12,11 +12,12 @@ from provenance.run.model import Attempt, Run, Status, Task
 
 ENGINE_ARGUMENT = "#engine-argument-"  # how the identifiers begin
 RECOVERED = "#status-recovered"
-_RECOVERED: Entity = {
-    "@id": RECOVERED,
-    "@type": "Comment",
-    "text": "Recovered: not executed in this run, its results were taken from a checkpoint of an earlier one.",
+CANCELED = "#status-canceled"
+_NOT_EXECUTED = {
+    Status.RECOVERED: (RECOVERED, "Recovered: its results were taken from a checkpoint of an earlier run."),
+    Status.CANCELED: (CANCELED, "Canceled: another task had failed, or the run was stopped."),
 }
+_NO_END = "It was not executed in this run. The end given for it is that of the run, by which its fate was decided."
 
 
 def engine_arguments(run: Run) -> Iterator[Entity]:
@@ -34,13 +35,29 @@ def engine_arguments(run: Run) -> Iterator[Entity]:
 
 def task_comments(identifier: str, task: Task) -> list[Entity]:
     """Say of a task what its status alone does not: that it was recovered, or took more than one attempt."""
-    comments = [_RECOVERED] if task.status is Status.RECOVERED else []
+    comments: list[Entity] = []
+    if task.status in _NOT_EXECUTED:
+        identifier_of_status, text = _NOT_EXECUTED[task.status]
+        has_own_end = task.end is not None
+        comments.append(
+            {
+                "@id": f"{identifier_of_status}-at-its-end" if has_own_end else identifier_of_status,
+                "@type": "Comment",
+                "text": text if has_own_end else f"{text} {_NO_END}",
+            }
+        )
     if len(task.attempts) > 1:
         sentences = [_attempt(number, attempt) for number, attempt in enumerate(task.attempts, 1)]
         text = " ".join(sentences)
         told: Entity = {"@id": f"{identifier}-attempts", "@type": "Comment", "text": text, "about": ref(identifier)}
         comments.append(told)
     return comments
+
+
+def end_of(task: Task, run: Run) -> int | None:
+    """When a task ended; the end of the run for one that was not executed: the run profiles ask for an end, and by then
+    it was certain."""
+    return run.end if task.end is None and task.status in _NOT_EXECUTED else task.end
 
 
 def _attempt(number: int, attempt: Attempt) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from provenance.run.model import Data, Organization, Person, Status, Value
+from provenance.run.model import About, Data, Organization, Person, Status, Value
 
 Entity = dict[str, Any]
 
@@ -179,6 +179,14 @@ def organization(known: Organization) -> list[Entity]:
     identifier = known.ror or f"#organization-{slug(known.name or '')}"
     entity = {"@id": identifier, "@type": "Organization", "name": known.name, "url": known.ror}
     return [without_nothing(entity)]
+
+
+def publisher_of(about: About) -> Organization | None:
+    """Who publishes a crate: as the user says, else the institution of the first author, as COMPSs takes it."""
+    if about.publisher is not None:
+        return about.publisher
+    own = about.authors[0].organization if about.authors else None
+    return own if own is not None and (own.name or own.ror) else None
 
 
 def license_entity(text: str) -> Entity:

@@ -6,6 +6,7 @@ is for.
 
 from __future__ import annotations
 
+from provenance.crate.entities import publisher_of
 from provenance.run.model import Run
 
 
@@ -33,6 +34,6 @@ def missing_for_publishing(run: Run) -> list[str]:
         missing.append("version: of the workflow")
     if not about.keywords:
         missing.append("keywords: to be found by")
-    if about.publisher is None:
+    if publisher_of(about) is None:
         missing.append("publisher: the institution that publishes it")
     return missing

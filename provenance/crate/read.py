@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from provenance.crate import read_actions, read_data, read_hardware, read_own, read_software, read_values
-from provenance.crate.engine_entities import ENGINE_ARGUMENT
+from provenance.crate.engine_entities import CANCELED, ENGINE_ARGUMENT, RECOVERED
 from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph
 from provenance.crate.parameters import IMPLIED
@@ -160,6 +160,9 @@ class _Reader:
             unstated += not is_stated
             exit_code, signal = self._ending(action)
             host, cwd = read_own.location(graph, action)
+            if self._is_own:  # a task says where it ran only when that is elsewhere than the run
+                run_host, run_cwd = read_own.location(graph, self._actions.run or {})
+                host, cwd = host or run_host, cwd or (run_cwd if host in (None, run_host) else None)
             tasks.append(
                 Task(
                     key=identifier,
@@ -308,7 +311,9 @@ class _Reader:
         return self._slots[key]
 
     def _end(self, action: Entity | None, start: int | None, end: int | None) -> int | None:
-        """The end as exactly as the duration tells that our own crates give beside it."""
+        """The end as exactly as the duration tells that our own crates give beside it; none for what never ran."""
+        if action and self._is_own and {RECOVERED, CANCELED} & set(self._graph.ids(action, "comment")):
+            return None
         for entity in self._graph.refs(action, "resourceUsage") if action and self._is_own else ():
             if self._graph.text(entity, "name") == WALL_TIME and start is not None:
                 seconds = read_values.number(self._graph.text(entity, "value") or "")

@@ -150,7 +150,7 @@ def status(graph: Graph, action: Entity) -> tuple[Status, bool]:
     known = _STATUSES.get(local_name(text)) if text else None
     if known is Status.FAILED and graph.text(action, "error") == "canceled":
         return Status.CANCELED, True
-    if known is Status.COMPLETED and RECOVERED in graph.ids(action, "comment"):
+    if known is Status.COMPLETED and any(one.startswith(RECOVERED) for one in graph.ids(action, "comment")):
         return Status.RECOVERED, True
     if known is not None:
         return known, True

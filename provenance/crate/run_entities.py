@@ -17,7 +17,7 @@ from urllib.parse import quote
 import provenance
 from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, original_path
-from provenance.crate.engine_entities import engine_arguments, task_comments
+from provenance.crate.engine_entities import end_of, engine_arguments, task_comments
 from provenance.crate.entities import (
     Entity,
     action_status,
@@ -25,6 +25,7 @@ from provenance.crate.entities import (
     organization,
     person,
     person_id,
+    publisher_of,
     ref,
     refs,
     slug,
@@ -212,7 +213,7 @@ class RunEntities:
             "subjectOf": refs(self._placed[key].id for key in task.logs if key in self._placed),
             "comment": refs(one["@id"] for one in comments),
             "location": file_uri(task.host or run.host, task.cwd or "") if is_elsewhere else None,
-            **self._ended(task.status, task.start, task.end, task.error, task.exit_code, task.signal),
+            **self._ended(task.status, task.start, end_of(task, run), task.error, task.exit_code, task.signal),
         }
         yield {key: value for key, value in entity.items() if value is not None}
         yield from usage
@@ -307,8 +308,9 @@ def people_entities(run: Run) -> Iterator[Entity]:
     """Describe the authors and the publisher."""
     for author in run.about.authors:
         yield from person(author)
-    if run.about.publisher:
-        yield from organization(run.about.publisher)
+    publisher = publisher_of(run.about)
+    if publisher:
+        yield from organization(publisher)
 
 
 def _command_line(command: tuple[str, ...]) -> str:

@@ -31,6 +31,8 @@ _OF_GIVEN = tuple(mark.encode() for mark in (*OF_NAMES, "pw", "curl"))  # one is
 _ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{4}|.)")
 _ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"t": b"\t"}
 
+_TEXT_OF_DRAWING = re.compile(rb">([^<]*[^<\s][^<]*)<")
+
 
 def is_data_path(path: str) -> bool:
     """Tell whether a path in a crate is that of data, by the folder that wfprov puts them in."""
@@ -60,6 +62,14 @@ class _Correction:
     description: str
 
 
+def _is_plain_drawing(path: str, content: bytes) -> bool:
+    """Whether the texts of a drawing, each looked at once, hold no credential; the lines between them are numbers."""
+    if not path.endswith(".svg"):
+        return False
+    texts = b"\n".join(dict.fromkeys(_TEXT_OF_DRAWING.findall(content)))
+    return not without_credentials(texts, path, settings=False, examples_stay=False).removals
+
+
 @dataclass(slots=True)
 class Screened(Archive):
     """Writes to another archive what is left of each file without its credentials."""
@@ -80,7 +90,7 @@ class Screened(Archive):
             self.within.add(path, chunks, size, mtime_ns, is_executable)
             return
         content = b"".join(chunks)
-        if is_text(content):
+        if is_text(content) and not _is_plain_drawing(path, content):
             settings, is_package = has_settings(path, self.results), is_package_path(path)
             cleaned = without_credentials(content, path, settings=settings, examples_stay=is_package)
             if cleaned.removals:
@@ -162,6 +172,8 @@ def clean_entity(entity: Entity) -> tuple[Entity, list[str]]:
 def has_settings(path: str, results: Collection[str] = ()) -> bool:
     """Tell whether what a file of a crate gives to names such as ``password`` are credentials; not so in results."""
     if is_package_path(path):  # code that others go on to build: only what is a credential by its form
+        return False
+    if path.endswith(".dot"):  # a graph: what it gives to names is how they are drawn, and each has a `key`
         return False
     if not is_data_path(path):
         return True

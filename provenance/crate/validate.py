@@ -55,7 +55,7 @@ _NEEDS_NETWORK = frozenset(
 # never pass.
 _NEEDS_WEB_ADDRESS = "SoftwareApplication id"
 _IN_CRATE_NOTE = (
-    "the check that software has an absolute URI was left out for {}: code in the crate is named by its path there, "
+    "the check that software has an absolute URI was left out for {}: code in the crate is named by its place there, "
     "which is absolute only once the crate is published"
 )
 # Findings of other checks that only say that there is no network.
@@ -175,8 +175,9 @@ def validate(
                 with _quiet():
                     result = services.validate(services.ValidationSettings(**settings))
                     found = _issues(result, document)
-                    in_crate.update(dict.fromkeys(issue.entity for issue in found if _is_about_a_path(issue)))
-                    issues.update(dict.fromkeys(issue for issue in found if not _is_about_a_path(issue)))
+                    own = _own_functions(entities)
+                    in_crate.update(dict.fromkeys(issue.entity for issue in found if _is_about_own_code(issue, own)))
+                    issues.update(dict.fromkeys(issue for issue in found if not _is_about_own_code(issue, own)))
                     profiles.update(dict.fromkeys(p.identifier for p in result.statistics.validated_profiles))
             except Exception as error:  # the validator's own, on a crate that it can't take
                 raise CrateError(
@@ -184,7 +185,11 @@ def validate(
                     "the metadata may be too broken to check"
                 ) from error
     if in_crate:
-        notes.append(_IN_CRATE_NOTE.format("1 file" if len(in_crate) == 1 else f"{len(in_crate)} files"))
+        notes.append(
+            _IN_CRATE_NOTE.format(
+                "1 file or function" if len(in_crate) == 1 else f"{len(in_crate)} files and functions"
+            )
+        )
     return ValidationReport(
         path,
         chosen[0],
@@ -196,8 +201,21 @@ def validate(
     )
 
 
-def _is_about_a_path(issue: Issue) -> bool:
-    return issue.check == _NEEDS_WEB_ADDRESS and issue.entity is not None and is_relative(issue.entity)
+def _is_about_own_code(issue: Issue, functions: frozenset[str]) -> bool:
+    if issue.check != _NEEDS_WEB_ADDRESS or issue.entity is None:
+        return False
+    return is_relative(issue.entity) or issue.entity in functions
+
+
+def _own_functions(entities: list[Any]) -> frozenset[str]:
+    """Identifiers of functions whose source is in the crate."""
+    found = set()
+    for entity in entities:
+        part = entity.get("isPartOf") if isinstance(entity, dict) else None
+        identifier = part.get("@id") if isinstance(part, dict) else None
+        if isinstance(identifier, str) and is_relative(identifier) and entity.get("additionalType") == "Function":
+            found.add(entity.get("@id"))
+    return frozenset(one for one in found if isinstance(one, str))
 
 
 def _unchecked(entities: list[Any], payload: Payload) -> list[str]:

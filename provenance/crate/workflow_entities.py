@@ -136,7 +136,7 @@ def _main(workflow: Workflow, language: Software, tools: list[str], steps: list[
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
         "conformsTo": ref(_BIOSCHEMAS),
         "programmingLanguage": ref(language_entity(language)["@id"]),
-        "url": about.url or repository,
+        "url": about.url or repository or entity.get("url"),
         "codeRepository": repository,
         "version": about.version or version,
         "license": ref(license_entity(about.license)["@id"]) if about.license else None,

@@ -17,7 +17,7 @@ from provenance.crate.archive import METADATA_FILE, Archive, created
 from provenance.crate.aside import Answer, Aside
 from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, data_entities, place
-from provenance.crate.diagram import diagram
+from provenance.crate.drawing import draw
 from provenance.crate.entities import (
     Entity,
     iso,
@@ -25,6 +25,7 @@ from provenance.crate.entities import (
     one_or_all,
     organization,
     person_id,
+    publisher_of,
     ref,
     refs,
     without_nothing,
@@ -154,8 +155,8 @@ class _Writer:
         instructions = tuple(locks.instructions)
         files.entities += locks.entities
         logs = write_logs(run, files)
-        drawing = diagram(run, tools).encode("utf-8", "backslashreplace")
-        files.add("diagram.svg", drawing, "Diagram of the workflow", about=ref(main_id))
+        drawing = draw(run, tools)
+        files.add("diagram.svg", drawing.content, "Diagram of the workflow", about=ref(main_id))
         text = readme(run, placed, tools, bool(tools)).encode("utf-8", "backslashreplace")
         files.add("README.md", text, "About this crate", about=ref("./"))
         workflow = Workflow(run, main_id, main, main_file, tools, placed, slots, self._packed_at, instructions)
@@ -180,6 +181,7 @@ class _Writer:
         report.files = report.copied + report.referenced + files.count() + (0 if main else 1)
         report.missing = missing_for_publishing(run)
         report.gaps = [f"{gap.what}: {gap.why}" + (f" ({gap.path})" if gap.path else "") for gap in run.gaps]
+        report.gaps += drawing.missing
         report.gaps += locks.missing
         report.software = software_in_words(run.environment)
         report.locks = ", ".join(one.removeprefix("environment/") for one in instructions)
@@ -225,7 +227,7 @@ class _Writer:
         run, about = self._run, self._run.about
         generated = [entity["@id"] for entity in files.entities if entity["@type"] in ("File", "Dataset")]
         payload = [one.id for one in placed.values() if one.is_payload]
-        publisher = organization(about.publisher) if about.publisher else []
+        publisher = publisher_of(about)
         authors = [person_id(person) for person in about.authors]
         return without_nothing(
             {
@@ -236,7 +238,7 @@ class _Writer:
                 "datePublished": about.date_published or self._packed_at,
                 "license": ref(license_entity(about.license)["@id"]) if about.license else None,
                 "author": refs(authors),
-                "publisher": ref(publisher[0]["@id"]) if publisher else None,
+                "publisher": ref(organization(publisher)[0]["@id"]) if publisher else None,
                 "keywords": one_or_all(about.keywords),
                 "version": about.version,
                 "isBasedOn": about.url,

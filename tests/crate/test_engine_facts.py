@@ -108,7 +108,7 @@ def test_attempts_and_recovery_are_told(crate: Path) -> None:
 
 
 def test_a_task_elsewhere_says_where(crate: Path) -> None:
-    assert [task.host for task in read(crate).tasks] == ["node2", None, None]
+    assert [task.host for task in read(crate).tasks] == ["node2", "master", "master"]
     assert entities(crate)["#task-1"]["location"] == "file://node2"
 
 

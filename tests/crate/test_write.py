@@ -393,12 +393,12 @@ def test_termination_by_a_batch_system_leaves_nothing_behind(tmp_path):
         "import os, signal, sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
         "from pathlib import Path\n"
         "from sample_runs import *\n"
-        "from provenance.cli.pack import _terminated_cleanly\n"
+        "from provenance.cli.packing import terminated_cleanly\n"
         "from provenance.crate.write import write\n"
         "class Terminated:\n"
         "    def begin(self, what, total): os.kill(os.getpid(), signal.SIGTERM)\n"
         "    def advance(self, amount): pass\n"
-        "with _terminated_cleanly(): write(rich_run(Path(sys.argv[3]) / 'work'), Path(sys.argv[3]) / 'c', None, Terminated())\n"  # noqa: E501
+        "with terminated_cleanly(): write(rich_run(Path(sys.argv[3]) / 'work'), Path(sys.argv[3]) / 'c', None, Terminated())\n"  # noqa: E501
     )
     here = Path(__file__).resolve()
     done = subprocess.run(
