@@ -20,6 +20,7 @@ from provenance.recording.limits import DEFAULT_SAMPLE_INTERVAL, DEFAULT_SAVE_LI
 from provenance.recording.signals import die_by
 
 _PACK_TO_DEFAULT = ""
+_LARGEST_JOURNAL = 1 << 26  # bytes that are looked through for an engine at the end of a run
 
 
 def _finite(seconds: float) -> float:
@@ -115,10 +116,27 @@ def _tell(outcome: Outcome, pack_to: str | None, quiet: bool) -> None:
     for warning in outcome.warnings:
         _say(warning)
     if outcome.run_folder is not None and outcome.run_folder.is_dir():
-        if pack_to is not None:
+        if _is_submission(outcome.run_folder):
+            if pack_to is not None or not quiet:
+                _say(
+                    f"submitted, recorded in {_shown(outcome.run_folder)}; once the job has ended, pack it with: "
+                    f"{_pack_command(outcome)} (or let that wait for it: --wait)"
+                )
+        elif pack_to is not None:
             _pack(outcome, pack_to, quiet)
         elif not quiet:
             _say(f"recorded in {_shown(outcome.run_folder)}; pack it with: {_pack_command(outcome)}")
+
+
+def _is_submission(run_folder: Path) -> bool:
+    """Tell whether the run itself is still to come, as a job of a batch system."""
+    from provenance.engines import engine_of, missing
+
+    engine = engine_of(run_folder, _LARGEST_JOURNAL)
+    try:
+        return engine is not None and missing(engine, run_folder) is not None
+    except WfprovError:  # packing says why
+        return False
 
 
 def _describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,7 +149,7 @@ def _describe(command: Sequence[str], cwd: str, run_folder: Path) -> Iterator[tu
 def _pack(outcome: Outcome, pack_to: str, quiet: bool) -> None:
     assert outcome.run_folder is not None
     try:
-        from provenance.cli.pack import pack_run
+        from provenance.cli.packing import pack_run
 
         report = pack_run(outcome.run_folder, Path(pack_to) if pack_to else None)
     except WfprovError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provenance.cli.pack import default_target
+from provenance.cli.packing import default_target
 from provenance.run.model import Run, Status
 
 INFO = """
