@@ -81,7 +81,7 @@ def read(files: RunFiles, command: Sequence[str] = (), has_tasks: bool = True) -
     said = console.read(*printed) if printed else None
     owned = job_logs.assign(files.job_logs, executions, said.tasks_of_jobs if said is not None else ())
     drawn = None
-    if files.graph is not None:
+    if files.graph is not None and files.drawing is None:  # the graph is for drawing it
         drawn, found = graph.read(files.graph)
         problems += found
     numbers = log.statistics
