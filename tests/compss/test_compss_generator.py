@@ -33,12 +33,15 @@ STATUS = {
     "RECOVERED": Status.RECOVERED,
 }
 # One of each kind, not all: a check takes seconds.
-VALIDATED = {
-    ("matmul", "3.3", "slurm"),
-    ("directory", "3.4", "persist"),
-    ("failed", "3.4", "all"),
-    ("map", "3.3.1", "plain"),
-}
+# Every case of every version with nothing and with all at once; each flag by itself where it says most.
+RUNS = [
+    (case, version, flags)
+    for case in CASES
+    for version in VERSIONS
+    for flags in FLAGS
+    if flags in ("plain", "all") or version == "3.4"
+]
+VALIDATED = {("matmul", "3.3", "all"), ("directory", "3.4", "persist"), ("failed", "3.4", "all")}
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,7 @@ def check(made: Generated, packed: Packed) -> None:
             assert told.host == known["host"], known
 
 
-@pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "version", "flags"), RUNS)
 def test_what_the_generator_knows_is_in_the_crate(
     tmp_path: Path, wfprov: Wfprov, shared: Path, case: str, version: str, flags: str
 ) -> None:

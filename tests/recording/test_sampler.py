@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -67,9 +68,10 @@ def test_a_long_interval_does_not_hold_up_the_end(tmp_path):
 
 
 def test_a_run_that_is_killed_keeps_its_samples(tmp_path):
-    running = begin(["sleep", "60"], tmp_path)
+    running = begin(["sh", "-c", "echo $$ > pid; exec sleep 60"], tmp_path)
     wait_for(lambda: folders(tmp_path) and (folders(tmp_path)[0] / "run.jsonl").exists() and samples(tmp_path))
     running.kill()
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     running.communicate()
     assert samples(tmp_path)[0]["processes"] == 1
 
