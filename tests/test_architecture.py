@@ -22,7 +22,11 @@ ONLY_IN = {
     "rocrate_validator": ["crate/"],
     # The validator's cache holds answers in these libraries' form; nothing is asked of a server.
     "requests_cache": ["crate/contexts.py"],
-    "requests": ["crate/contexts.py"],
+    "requests": ["crate/contexts.py", "lookup/", "publish/"],
+    "requests_toolbelt": ["publish/"],
+    "keyring": ["publish/tokens.py"],
+    "flask": ["sandbox/"],
+    "werkzeug": ["sandbox/"],
     "git": ["environment/"],
     "yaml": ["run/", "environment/", "cli/"],
 }

@@ -1,0 +1,1 @@
+"""Registries: from a crate to a published workflow, with nothing left to surprise anyone."""
