@@ -20,7 +20,6 @@ from provenance.engines.compss import (
 )
 from provenance.engines.compss.records import (
     ConsoleOutput,
-    LoggedTask,
     NodeUsage,
     Problem,
     ProvenanceLog,
@@ -74,7 +73,7 @@ def read(files: RunFiles, command: Sequence[str] = (), has_tasks: bool = True) -
             "COMPSs writes it when a run is started with --provenance"
         )
     log = provenance_log.read(files.provenance_log)
-    problems = [*files.problems, *log.problems, *_drop_repeated(log)]
+    problems = [*files.problems, *log.problems]
     executions, found = worker_logs.read(files.worker_logs if has_tasks else ())
     problems += found
     printed = [path for path in (files.console_output, files.console_error) if path is not None]
@@ -106,17 +105,3 @@ def read(files: RunFiles, command: Sequence[str] = (), has_tasks: bool = True) -
         nodes=nodes,
         problems=problems,
     )
-
-
-def _drop_repeated(log: ProvenanceLog) -> list[Problem]:
-    """Leave out tasks whose number another task has already: two of them could not be told apart."""
-    known: dict[int, LoggedTask] = {}
-    problems = []
-    for task in log.tasks:
-        if known.setdefault(task.id, task) is not task:
-            problems.append(
-                Problem(log.path, task.line, "a second task of the same number was left out", task.signature)
-            )
-    if problems:
-        log.tasks[:] = known.values()
-    return problems
