@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from provenance.cli.text import clean
+from provenance.cli.text import clean, plural
 from provenance.crate.settings import PackReport
 
 _SHOWN = 5  # changed or gone files that are named one by one
@@ -71,6 +71,7 @@ def report_as_dict(report: PackReport) -> dict[str, object]:
         },
         "missing_for_publishing": [clean(text) for text in report.missing],
         "changed": [clean(path) for path in report.changed],
+        "overwritten": report.overwritten,
         "gone": [clean(path) for path in report.gone],
         "gaps": [clean(text) for text in report.gaps],
         "removed": [{"file": clean(one.path), "line": one.line, "kind": clean(one.reason)} for one in report.removed],
@@ -94,6 +95,9 @@ def print_report(report: PackReport) -> None:
     for name, value in rows:
         click.echo(f"  {name:<17} {value}")
     _print_list("Changed since the run, so described without their content", report.changed)
+    if report.overwritten:
+        files = plural(report.overwritten, "file")
+        click.echo(f"{files} changed in place by the run: the content from before was not kept, and is described")
     _print_list("Gone, so described without their content", report.gone)
     _print_list("Not seen while the run was recorded", report.gaps)
     _print_list(

@@ -89,6 +89,7 @@ class PackReport:
     seconds_metadata: float = 0.0
     missing: list[str] = field(default_factory=list)  # what publishing needs and only the user can say
     changed: list[str] = field(default_factory=list)  # paths of files that are no longer what the run saw
+    overwritten: int = 0  # files that the run changed in place, whose content from before was not kept
     gone: list[str] = field(default_factory=list)  # inputs, outputs and sources that can't be read any more
     gaps: list[str] = field(default_factory=list)  # what was not seen while the run was recorded
     names_file: Path | None = None  # says whom the pseudonyms of a publishable crate stand for

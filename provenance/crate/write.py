@@ -133,8 +133,9 @@ class _Writer:
         report = self._report
         report.seconds_hashing = reader.seconds_hashing
         report.seconds_copying = max(0.0, reader.seconds_copying)
+        in_place = {one.data.path for one in placed.values() if one.data.version}
         for one in placed.values():
-            _count(report, one)
+            _count(report, one, in_place)
         return placed
 
     def _write_metadata(self, placed: dict[str, Placed], bill: Aside, page: Aside) -> None:
@@ -269,7 +270,7 @@ def _description(run: Run) -> str:
     return f"A run of {run.name}{when}: {run.status.value}."
 
 
-def _count(report: PackReport, one: Placed) -> None:
+def _count(report: PackReport, one: Placed, in_place: set[str]) -> None:
     data, outcome = one.data, one.outcome
     if data.is_directory:
         return
@@ -286,4 +287,7 @@ def _count(report: PackReport, one: Placed) -> None:
         if outcome.is_changed:
             report.changed.append(data.path)
         elif data.is_gone and data.role in (Role.INPUT, Role.OUTPUT, Role.SOURCE, Role.CONFIGURATION):
-            report.gone.append(data.path)
+            if data.version == 0 and data.path in in_place:
+                report.overwritten += 1
+            else:
+                report.gone.append(data.path)

@@ -131,5 +131,6 @@ def test_data_that_the_user_wants_along_are_copied_and_others_not_when_so_said(
     made = generate(shared, tmp_path / "run", "--case", "matmul", "--version", "3.4", "--persist")
     packed = pack(wfprov, made.log_folder, tmp_path / "crate")
     assert packed.report["copied"] >= made.truth["files"]
+    assert (packed.report["gone"], packed.report["overwritten"]) == ([], 4)  # what the tasks changed in place
     packed = pack(wfprov, made.log_folder, tmp_path / "other", "--data", "reference")
     assert packed.report["referenced"] == made.truth["files"]
