@@ -8,6 +8,7 @@ gone has a ``#`` identifier, so that no reader looks for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -84,7 +85,9 @@ def _identifier(run: Run, item: Item, outcome: Outcome, taken: set[str]) -> str:
 
 def data_entities(run: Run, placed: dict[str, Placed], slots: Slots, packed_at: str, main_id: str) -> Iterator[Entity]:
     """Describe all files, then all folders, except the main workflow (it is more than a file)."""
-    versions = {p.data.path: True for p in placed.values() if p.data.version}
+    # A file that the run wrote once is one state with version 1: nothing of it was there before.
+    states = Counter(p.data.path for p in placed.values())
+    versions = {p.data.path for p in placed.values() if p.data.version > 1 or states[p.data.path] > 1}
     folders = [p for p in placed.values() if p.data.is_directory]
     for one in placed.values():
         if not one.data.is_directory and one.id != main_id:
@@ -169,11 +172,19 @@ def _parts(folders: list[Placed], placed: dict[str, Placed]) -> dict[str, list[s
         path = one.data.path.rpartition("/")[0]
         while path:
             folder = by_path.get((path, one.outcome.treatment))
+            if folder is None and _is_empty_folder(one):
+                folder = by_path.get((path, Treatment.COPY))
             if folder is not None and folder != one.data.key:
                 parts[folder].append(one.id)
                 break
             path = path.rpartition("/")[0]
     return parts
+
+
+def _is_empty_folder(one: Placed) -> bool:
+    """Tell whether it is a folder that is there and holds nothing that is told: a crate, made of files, can't hold
+    it, and yet it is a part of the folder around it."""
+    return one.data.is_directory and one.data.content is not None and one.outcome.treatment is Treatment.DESCRIBE
 
 
 def _folder_entity(run: Run, one: Placed, slots: Slots, packed_at: str, parts: list[str]) -> Entity:

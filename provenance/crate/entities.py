@@ -40,6 +40,7 @@ _FORMATS.types_map = (
 _FURTHER_FORMATS = {
     ".csv": "text/csv",
     ".cwl": "application/x-yaml",
+    ".dot": "text/vnd.graphviz",
     ".fasta": "text/x-fasta",
     ".gz": "application/gzip",
     ".h5": "application/x-hdf5",

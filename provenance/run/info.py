@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 
@@ -34,6 +35,7 @@ _PERSON_KEYS = (
     *("givenName", "familyName", "Updated"),  # as COMPSs' GENERATED_ files have them
 )
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_IN_URIS = "%/:?#[]@!$&'()*+,;="  # what has a meaning in an address, and what is quoted already
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def _local_and_remote(workflow: Fields, key: str) -> tuple[tuple[str, ...], tupl
     for text in found:
         if text.lower().startswith("file://"):
             workflow.problem(key, f"{text!r}: write a file of this machine as a plain path")
-    remote = [text for text in found if _URI.match(text)]
+    remote = [quote(text, safe=_IN_URIS) for text in found if _URI.match(text)]
     return tuple(text for text in found if not _URI.match(text)), tuple(remote)
 
 

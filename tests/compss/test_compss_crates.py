@@ -216,6 +216,26 @@ def test_provenance_run_false_gives_a_crate_of_the_run_as_a_whole(tmp_path: Path
     assert packed.originals(packed.run.outputs) == {b}
 
 
+def test_what_was_written_once_is_not_said_to_be_changed(tmp_path: Path, wfprov: Wfprov) -> None:
+    run = CompssRun(tmp_path)
+    once, twice = run.path("outputs/once.txt"), run.path("outputs/twice.txt")
+    run.task("m.write", [file_out("a", once), file_out("b", twice)], makes={once: "1", twice: "1"})
+    run.task("m.change", [file_inout("b", twice)], makes={twice: "2"})
+    run.finish()
+    packed = pack(wfprov, run.log_folder, tmp_path / "crate")
+    (single,) = packed.states(once)
+    assert "description" not in single
+    assert ["changed in place" in one["description"] for one in packed.states(twice)] == [True, True]
+
+
+def test_an_empty_folder_is_a_part_of_the_folder_around_it(tmp_path: Path, wfprov: Wfprov) -> None:
+    run = rich_run(tmp_path, "3.4")
+    packed = pack(wfprov, run.log_folder, tmp_path / "crate", "--data", "copy")
+    around = packed.graph["dataset/rows/r0/"]
+    parts = {packed.original(one["@id"]) for one in around["hasPart"]}
+    assert parts == {run.path(f"rows/r0/{name}") for name in ("x.txt", "deep/y.txt", "empty")}
+
+
 def test_folders_of_the_same_name_are_both_complete(tmp_path: Path, wfprov: Wfprov) -> None:
     run = CompssRun(tmp_path, "3.4")
     files = [run.file(f"{top}/data/{name}", f"{top} {name}") for top in ("left", "right") for name in ("x", "deep/y")]

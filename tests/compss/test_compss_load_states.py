@@ -76,6 +76,14 @@ def test_tasks_that_share_a_file_make_one_state_of_it(direction: str) -> None:
     assert [state.readers for state in history.states] == [[2, 3], [4]]
 
 
+@pytest.mark.parametrize("direction", ["CONCURRENT", "COMMUTATIVE"])
+def test_who_reads_a_shared_file_does_not_wait_for_tasks_that_came_after(direction: str) -> None:
+    states = states_of(("/c", direction), ("/c", direction), ("/c", "IN"), ("/c", direction))
+    data_of(states)
+    found = {(edge.source, edge.target) for edge in edges(states.histories.values())}
+    assert found == {("task-1", "task-3"), ("task-2", "task-3"), ("task-1", "task-4"), ("task-2", "task-4")}
+
+
 def test_a_task_that_never_ran_reads_but_makes_nothing() -> None:
     states = states_of(("/c", "INOUT"), ("/c", "INOUT", False), ("/new", "OUT", False), ("/new", "IN", False))
     assert [state.writers for state in states.histories["/c"].states] == [[], [1]]

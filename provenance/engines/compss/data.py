@@ -82,7 +82,8 @@ class RunData:
         for state in states:
             now = found if state is last else None
             role, reason = _role(state, state is last, is_source)
-            state.key = self._add(path, role, state.version, now, reason, history.is_directory, doubt)
+            hidden = _why_hidden(path) if state is last and found is None else None
+            state.key = self._add(path, role, state.version, now, reason, history.is_directory, doubt, hidden)
 
     def add_parts(self, histories: Iterable[FileHistory]) -> None:
         """Add the files in the folders among `histories`, the innermost folders first."""
@@ -103,8 +104,12 @@ class RunData:
     def add_folder_content(self, folder: str, role: Role, version: int, reason: str) -> None:
         """Add the files and the empty folders in a folder that are not known by themselves."""
         known = self.latest
-        for path, is_folder in entries(folder, lambda path, name: path in known):
+        for path, is_folder in entries(folder, lambda path, name: path in known, self._note_unreadable):
             self._add(path, role, version, _stat(path), reason, is_folder)
+
+    def _note_unreadable(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # what is gone says so itself
+            self.gaps.append(Gap("what is in a folder", f"it can't be read: {error.strerror}", error.filename))
 
     def _add(  # noqa: PLR0917
         self,
@@ -115,10 +120,18 @@ class RunData:
         reason: str,
         is_directory: bool = False,
         description: str | None = None,
+        hidden: str | None = None,
     ) -> str:
-        """Add one state; `found` is what is on the disk, None when this state is not there any more."""
+        """Add one state.
+
+        `found` is what is on the disk, None when this state is not there any more, or when `hidden` says why it can't
+        be looked at.
+        """
         size = mtime_ns = content = None
-        is_gone = found is None
+        is_gone = found is None and hidden is None
+        if hidden is not None:
+            description = _joined(description, f"It can't be looked at: {hidden}.")
+            self.gaps.append(Gap("whether a file is there, and what is in it", hidden, path))
         if found is not None and is_directory:
             content = path
         elif found is not None and not stat.S_ISREG(found.st_mode):
@@ -178,6 +191,17 @@ def _stat(path: str) -> os.stat_result | None:
         return os.stat(path)
     except (OSError, ValueError):
         return None
+
+
+def _why_hidden(path: str) -> str | None:
+    """Return why it can't be told whether there is such a file; None when there is none."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _joined(*texts: str | None) -> str:

@@ -93,7 +93,13 @@ class FileStates:
         history = self._history(access)
         states, direction = history.states, access.direction
         latest = states[-1] if states else None
-        if direction in _SHARING and latest is not None and latest.shared == direction and did_run:
+        if (
+            direction in _SHARING
+            and latest is not None
+            and latest.shared == direction
+            and not latest.readers
+            and did_run
+        ):
             before = states[-2] if len(states) > 1 else None
             if before is not None and not _is_last(before.readers, task):
                 before.readers.append(task)

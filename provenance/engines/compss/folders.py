@@ -19,13 +19,17 @@ class Entry(NamedTuple):
     is_folder: bool = False
 
 
-def entries(folder: str, is_skipped: Skips | None = None) -> Iterator[Entry]:
+def entries(
+    folder: str, is_skipped: Skips | None = None, is_unreadable: Callable[[OSError], object] | None = None
+) -> Iterator[Entry]:
     """Yield the files and the empty sub-folders in `folder`, a folder's files before those of its sub-folders.
 
     Parameters
     ----------
     is_skipped
         Tells of a path and its base name whether to leave it out, with all that is in it.
+    is_unreadable
+        Is told why a folder can't be looked into; without it such a folder is passed over.
     """
     nowhere: frozenset[tuple[int, int]] = frozenset()
     waiting = [(folder, nowhere)]
@@ -38,7 +42,9 @@ def entries(folder: str, is_skipped: Skips | None = None) -> Iterator[Entry]:
                 continue  # a link that leads back up
             with os.scandir(place) as listed:
                 inside = sorted(listed, key=lambda entry: entry.name)
-        except OSError:
+        except OSError as error:
+            if is_unreadable is not None:
+                is_unreadable(error)
             continue
         if not inside and outer:
             yield Entry(place, True)

@@ -59,9 +59,9 @@ class SourceFiles:
     def main(
         self, wanted: str | None, submission: Submission | None, log: ProvenanceLog, sources: list[str]
     ) -> str | None:
-        """Return the main file: as the user says, as it was submitted, or the one with the application's name."""
-        if wanted is not None:
-            return self._wanted_main(wanted, sources)
+        """Return the main file: as the user says, as it was submitted, else the one with the application's name."""
+        if wanted is not None and (named := self._wanted_main(wanted, sources)) is not None:
+            return named
         if submission is not None and submission.application:
             path = self._absolute(submission.application)
             if os.path.isfile(path):
@@ -114,7 +114,8 @@ class SourceFiles:
         found = [path for path in sources if path.endswith(end)]
         if found:
             return found[0]
-        self.gaps.append(Gap("the main file", "sources_main_file of ro-crate-info.yaml is not there", wanted))
+        why = "sources_main_file of ro-crate-info.yaml is not there, so it is looked for as without it"
+        self.gaps.append(Gap("the main file", why, wanted))
         return None
 
     def _named_below(self, relative: str) -> Iterator[str]:
