@@ -7,17 +7,17 @@ trusted: an answer may be slow, large, broken or a web page of whoever stands be
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import provenance
 from provenance.errors import NetworkError, ServerError, UsageError
+from provenance.web.addresses import is_encrypted_or_here, split
+from provenance.web.failures import in_words
+from provenance.web.session import new_session
 
 if TYPE_CHECKING:
     import requests
@@ -135,12 +135,13 @@ class Connection:
                 return response.status_code, response.headers, self._body(response)
         except requests.exceptions.SSLError as error:
             raise self._failed(
-                NetworkError(f"{self.host} can't be trusted: its certificate does not fit ({_cause(error)})")
+                NetworkError(f"{self.host} can't be trusted: its certificate does not fit ({in_words(error)})")
             ) from None
         except requests.exceptions.ProxyError as error:
             raise self._failed(
                 NetworkError(
-                    f"{self.host} can't be reached through the proxy ({_cause(error)}); check HTTPS_PROXY and NO_PROXY"
+                    f"{self.host} can't be reached through the proxy ({in_words(error)}); "
+                    "check HTTPS_PROXY and NO_PROXY"
                 )
             ) from None
         except requests.exceptions.Timeout:
@@ -148,7 +149,7 @@ class Connection:
         except (requests.exceptions.RequestException, OSError, ValueError) as error:
             # ValueError: urllib3 and http.client raise it, and others that inherit it, for what is no HTTP.
             raise self._failed(
-                NetworkError(f"{self.host} can't be reached ({_cause(error)}); check the network, or try again later")
+                NetworkError(f"{self.host} can't be reached ({in_words(error)}); check the network, or try again later")
             ) from None
 
     def _body(self, response: requests.Response) -> bytes:
@@ -173,17 +174,8 @@ class Connection:
 
     def _open_session(self) -> requests.Session:
         if self._session is None:
-            import requests
-
-            self._session = requests.Session()
-            self._session.headers.update(
-                {"Accept": "application/json", "User-Agent": f"wfprov/{provenance.__version__}"}
-            )
-            # Without it, requests would send what ~/.netrc has for the server.
-            self._session.auth = lambda request: request
-            # Else requests would look where an answer sends to, and read all of that answer, however large.
-            self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
-            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            self._session = new_session()
+            self._session.headers["Accept"] = "application/json"
         return self._session
 
     def _failed(self, error: NetworkError) -> NetworkError:
@@ -199,41 +191,17 @@ def checked_address(address: str) -> str:
     UsageError
         It is no https address, nor an http address of this machine.
     """
-    try:
-        parts = urlsplit(address.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    if host and is_plain and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))):
-        return address.strip().rstrip("/")
+    parts = split(address.strip())
+    if parts is not None and is_encrypted_or_here(parts):
+        more = parts.query or parts.fragment or parts.username or parts.password
+        if not more:
+            return address.strip().rstrip("/")
     raise UsageError(
         f"{address!a} is not the address of a register: write https://HOST/PATH (http:// for this machine alone)"
     )
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _wanted_wait(header: str | None, default: float) -> float:
     """Return the seconds of a Retry-After header; its other form, a date, counts as the default."""
     text = (header or "").strip()
     return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
-
-
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason in few words, without addresses of objects."""
-    seen = error
-    while True:
-        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        seen = inner
-    if isinstance(seen, OSError) and seen.strerror:
-        return str(seen.strerror)
-    text = str(inner if isinstance(inner, str) else seen)
-    return text.rpartition("object at 0x")[2].partition(": ")[2][:200] if "object at 0x" in text else text[:200]

@@ -6,18 +6,18 @@ Comes in: requests of :mod:`.seek`. Goes out: :class:`~provenance.publish.answer
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import provenance
 from provenance.errors import NetworkError, OutputError, ServerError, UsageError
 from provenance.publish.answers import Answer
+from provenance.web.addresses import is_encrypted_or_here, is_loopback
+from provenance.web.failures import kind
+from provenance.web.session import new_session
 
 if TYPE_CHECKING:
     import requests
@@ -47,20 +47,10 @@ def checked_address(server: str) -> str:
         raise UsageError(f"{server} is no address of a server: {error}") from None
     if not parts.hostname or parts.query or parts.fragment or parts.username:
         raise UsageError(f"{server} is no address of a server; write it as https://workflowhub.eu")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+    if not is_encrypted_or_here(parts):
         raise UsageError(f"{server}: only https is spoken, so that nobody reads the token on its way")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def wait(seconds: float) -> None:
@@ -72,17 +62,11 @@ class Connection:
     """Sends requests to one server."""
 
     def __init__(self, server: str, token: str | None, pause: Callable[[float], None] = wait):
-        import requests
-
         self.server = checked_address(server)
         self._pause = pause
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"wfprov/{provenance.__version__}"
+        self._session = new_session()
         # A proxy of the environment can't reach this machine's own loopback.
         self._session.trust_env = not is_loopback(urlsplit(self.server).hostname or "")
-        # Else requests would look where an answer leads to, and read all of that answer, however large.
-        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._auth = _Token(token)
 
     def __repr__(self) -> str:
@@ -160,7 +144,7 @@ class Connection:
             why = "the proxy can't be reached; look at https_proxy"
         except (requests.exceptions.RequestException, HTTPException, OSError, ValueError) as error:
             # ValueError: urllib3 and http.client raise it, and others that inherit it, for what is no HTTP.
-            why = f"the connection failed ({_kind(error)}); look at the network: login nodes often have none"
+            why = f"the connection failed ({kind(error)}); look at the network: login nodes often have none"
         else:
             return
         # Raised here, not within: the library's own error would show the request, and with it the header.
@@ -207,14 +191,3 @@ def _write(target: IO[bytes], chunk: bytes) -> None:
         target.write(chunk)
     except OSError as error:
         raise OutputError(f"no room for what is downloaded: {error.strerror}; make room for temporary files") from None
-
-
-def _kind(error: BaseException) -> str:
-    """Name the innermost cause, without addresses or headers."""
-    cause: Any = error
-    for _ in range(10):
-        inner = getattr(cause, "reason", None) or (cause.args[-1] if cause.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        cause = inner
-    return type(cause).__name__
