@@ -2,6 +2,7 @@
 
 Every message says what happened, to which file or server, and what to do next. The command line prints the
 message alone, without a traceback, and exits with ``exit_status`` (listed in ``docs/reference/exit-status.md``).
+Statuses 1, 6 and 7 are results of commands (something was found; a re-run failed, or could not take place), not errors.
 """
 
 

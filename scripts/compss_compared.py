@@ -15,11 +15,12 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from provenance.crate.validate import validate
+from provenance.crate.validate import LEVELS, Issue, validate
 from scripts.lysozyme_run import lay_out
 
 Entity = dict[str, Any]
@@ -49,6 +50,11 @@ class Crate:
     def refs(self, entity: Entity, key: str) -> list[Entity]:
         """The entities that a property refers to, those that are described."""
         return [self.graph[one] for one in ids(entity, key) if one in self.graph]
+
+    @cached_property
+    def issues(self) -> tuple[Issue, ...]:
+        """What the validator finds up to the recommended level; it takes seconds."""
+        return validate(self.metadata, level="recommended").issues
 
     @property
     def data(self) -> list[Entity]:
@@ -191,13 +197,13 @@ def _row(what: str, cells: list[str]) -> str:
 
 def _findings(crate: Crate, level: str) -> str:
     """How many findings, and of how many kinds; of the metadata alone, since the published data are elsewhere."""
-    issues = validate(crate.metadata, level=level).issues
+    issues = [one for one in crate.issues if LEVELS.index(one.level) <= LEVELS.index(level)]
     kinds = len({one.check for one in issues})
     return f"{len(issues)} of {kinds} kinds" if issues else "none"
 
 
 def _kinds_of_findings(crate: Crate) -> list[str]:
-    counts = Counter((one.level, one.check) for one in validate(crate.metadata, level="recommended").issues)
+    counts = Counter((one.level, one.check) for one in crate.issues)
     return ["| level | check | entities |", "|---|---|---|"] + [
         f"| {level} | {check} | {n} |" for (level, check), n in sorted(counts.items(), key=lambda each: each[0])[::-1]
     ]

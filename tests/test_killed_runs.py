@@ -18,7 +18,7 @@ from provenance.crate.write import write
 from provenance.run.model import Status
 from tests.conftest import Wfprov
 
-MOMENTS = 50
+MOMENTS = int(os.environ.get("WFPROV_KILLED_MOMENTS", "24"))
 STEPS = 40
 WORKLOAD = """
 import os, subprocess, sys

@@ -18,7 +18,9 @@ from provenance.crate.parameters import Slots
 from provenance.crate.payload import Outcome
 from provenance.run.model import Data, Role, Run
 
-_VERSIONED_NOTE = "The content from before the run."
+FROM_BEFORE = "The content from before the run."
+_MOST_NAMES = 20  # of one file
+STATE = "State {} of a file that the run changed in place."
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ def file_entity(run: Run, one: Placed, slots: Slots, packed_at: str, has_version
         "@id": one.id,
         "@type": ["File", "SoftwareSourceCode"] if is_source else "File",
         "name": data.name or data.path.rpartition("/")[2],
-        "alternateName": original_path(run, data.path),
+        "alternateName": _names(run, data),
         "description": _description(one, has_versions),
+        "version": str(data.version) if has_versions else None,
         "contentSize": None if outcome.size is None else str(outcome.size),
         "sha256": outcome.sha256,
         "dateModified": iso(data.mtime_ns if data.mtime_ns is not None else outcome.mtime_ns),
@@ -152,12 +155,18 @@ def original_path(run: Run, path: str) -> str:
     return path
 
 
+def _names(run: Run, data: Data) -> str | list[str]:
+    """The path at the run, and the links by which the run reached it too."""
+    path = original_path(run, data.path)
+    return [path, *(original_path(run, name) for name in data.names[:_MOST_NAMES])] if data.names else path
+
+
 def _description(one: Placed, has_versions: bool) -> str | None:
     said = [one.data.description] if one.data.description else []
     if has_versions and one.data.version == 0:
-        said.append(_VERSIONED_NOTE)
+        said.append(FROM_BEFORE)
     elif has_versions:
-        said.append(f"State {one.data.version} of a file that the run changed in place.")
+        said.append(STATE.format(one.data.version))
     if not one.is_payload and not one.data.is_directory:
         why = one.outcome.note or ("it was deleted or replaced" if one.data.is_gone else "it was not kept")
         said.append(f"The content is not in the crate: {why}.")

@@ -20,6 +20,7 @@ from provenance.crate.parameters import IMPLIED
 from provenance.crate.read_about import read_about
 from provenance.crate.read_actions import Actions
 from provenance.crate.read_containers import ReadContainers
+from provenance.crate.repetition import read_repetition
 from provenance.crate.source import Payload, open_crate
 from provenance.crate.usage_entities import WALL_TIME
 from provenance.run.model import (
@@ -146,6 +147,7 @@ class _Reader:
             about=about,
             gaps=tuple(self._gaps),
             engine_arguments=read_own.engine_arguments(graph, action) if action else (),
+            repeats=read_repetition(graph, self._payload, action) if action else None,
         )
         return run
 
@@ -208,7 +210,7 @@ class _Reader:
                 name=graph.text(entity, "name") or re.split(r"[#/]", key.rstrip("/"))[-1] or key,
                 kind="function" if is_function else "program",
                 path=key if is_file else None,
-                source_key=key if is_file else None,
+                source_key=key if is_file else self._source_of(entity),
                 description=graph.text(entity, "description"),
                 parameters=tuple(
                     graph.text(parameter, "name") or re.split(r"[#/]", graph.id(parameter))[-1]
@@ -218,6 +220,11 @@ class _Reader:
                 requirements=read_software.described(graph, graph.refs(entity, "softwareRequirements")),
             )
         return key
+
+    def _source_of(self, tool: Entity) -> str | None:
+        """The file of the crate that a function, or a program that is no file of its own, is part of."""
+        graph = self._graph
+        return next((graph.id(part) for part in graph.refs(tool, "isPartOf") if "File" in graph.types(part)), None)
 
     def _ends(self, tasks: tuple[Task, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Inputs and outputs of the whole: as the run's action says, else what no task makes and what none reads."""

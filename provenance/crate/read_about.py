@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from provenance.crate import read_software, read_values
 from provenance.crate.graph import Entity, Graph
+from provenance.crate.repetition import source_addresses
 from provenance.run.model import About, Organization
 
 _SPDX = "https://spdx.org/licenses/"
@@ -48,7 +49,7 @@ def _publisher(graph: Graph, root: Entity) -> Organization | None:
 
 
 def _url(graph: Graph, entity: Entity) -> str | None:
-    for text in graph.texts(entity, "url", "isBasedOn", "codeRepository"):
+    for text in source_addresses(graph, entity):
         if text.startswith(("http://", "https://")):
             return text
     return None

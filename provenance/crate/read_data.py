@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph, is_relative
+from provenance.crate.originals import original_path, other_names, sha256_of, version_of
 from provenance.crate.read_actions import Actions
 from provenance.crate.read_values import moment, size
 from provenance.crate.source import METADATA_NAMES, Payload
@@ -144,6 +145,7 @@ class DataTable:
             key=identifier,
             path=identifier,
             role=role,
+            version=version_of(graph, entity),
             is_directory=is_directory,
             size=said_size if said_size is not None else found_size,
             mtime_ns=modified.nanoseconds if modified else None,
@@ -152,9 +154,12 @@ class DataTable:
             changed_after=None not in (said_size, found_size) and said_size != found_size,
             name=graph.text(entity, "name", "alternateName"),
             description=graph.text(entity, "description"),
-            sha256=graph.text(entity, "sha256"),
+            sha256=sha256_of(graph, entity),
             encoding_format=graph.text(entity, "encodingFormat", "fileFormat"),
             reason=reason,
+            original=original_path(graph, entity),
+            names=other_names(graph, entity),
+            is_size_told=said_size is not None,
         )
 
 

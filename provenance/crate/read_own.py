@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from provenance.crate import read_software
 from provenance.crate.engine_entities import ENGINE_ARGUMENT
 from provenance.crate.graph import Entity, Graph
+from provenance.crate.repetition import is_of_repetition
 from provenance.crate.source import Payload
 from provenance.run.model import Environment, Gap, Software, SourceControl, Value
 
@@ -22,7 +23,7 @@ _REQUIREMENTS = "environment/requirements.txt"
 _TEXT_LIMIT = 16_000_000  # bytes of a list of packages
 _GAP = re.compile(r"Not seen: (.*?) \((.*)\)(?:: (.*))?", re.DOTALL)
 _BEHIND_VERSION = re.compile(r"\s|;|@")  # digests, markers, addresses
-_ENDED = re.compile(r"(exit status|ended by signal) (\d{1,9})")
+_ENDED = re.compile(r"(exit status|ended by signal) (\d{1,9})(?:; .*)?", re.DOTALL)
 _ENDINGS = ("#exit-status-", "#signal-")
 
 
@@ -60,6 +61,8 @@ def gaps(graph: Graph, action: Entity) -> list[Gap]:
     """What the recording could not see."""
     found = []
     for entity in graph.refs(action, "comment"):
+        if is_of_repetition(graph, entity):
+            continue
         text = graph.text(entity, "text") or ""
         match = _GAP.fullmatch(text)
         if match:

@@ -6,7 +6,7 @@ Comes in: text as crates of several engines write it. Goes out: values of the Ru
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from provenance.crate.engine_entities import RECOVERED
@@ -18,6 +18,8 @@ _TIME = re.compile(
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?)?"
     r"\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?\s*$"
 )
+_LARGEST = 1 << 63  # bytes: no file system has files as large as that
+_PLAIN_SIZE = 19  # digits that are less than that in any case
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGTP]?)(i?)(B|[bB]ytes?)?\s*$")
 _VERSION_TAIL = re.compile(r"^(.*\S)[\s:/@=-]+v?(\d+(?:\.\d+)+\S*)$")
 _ORCID = re.compile(r"(?:https?://)?orcid\.org/(\d{4}-\d{4}-\d{4}-\d{3}[\dX])", re.IGNORECASE)
@@ -83,6 +85,9 @@ _OWN_RESOURCE_FIELDS = {
     "written_bytes": "BYTE",
 }
 
+_OWN_LENGTH = len("2026-01-02T03:04:05.678+00:00")
+_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -95,6 +100,11 @@ class Moment(NamedTuple):
 
 def moment(text: str | None) -> Moment | None:
     """Parse an ISO 8601 time; without zone it is taken as UTC, without time of day as midnight."""
+    if text is not None and len(text) == _OWN_LENGTH and text.endswith("+00:00"):  # as wfprov writes it
+        try:
+            return Moment((datetime.fromisoformat(text) - _START) // _MICROSECOND * 1000, has_zone=True)
+        except ValueError:
+            pass  # it may be one of the other forms
     match = _TIME.match(text or "")
     if not match:
         return None
@@ -120,15 +130,18 @@ def _offset(zone: str) -> int:
 
 def size(text: str | None) -> int | None:
     """Parse ``contentSize``: bytes, or a number with a unit such as ``1.2 MB`` (powers of 1000) or ``KiB`` (1024)."""
+    if text is not None and text.isdecimal() and len(text) < _PLAIN_SIZE:
+        return int(text)
     match = _SIZE.match(text or "")
     if not match:
         return None
     number, prefix, binary, _ = match.groups()
     power = " KMGTP".index(prefix.upper() or " ")
     try:
-        return int(float(number) * (1024 if binary else 1000) ** power) if "." in number or power else int(number)
+        found = int(float(number) * (1024 if binary else 1000) ** power) if "." in number or power else int(number)
     except (ValueError, OverflowError):
         return None
+    return found if found < _LARGEST else None
 
 
 def number(text: str | None) -> float | None:

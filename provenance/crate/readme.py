@@ -14,7 +14,8 @@ from datetime import datetime, timezone
 from provenance.crate.data_entities import Placed
 from provenance.crate.layout import Treatment
 from provenance.crate.metadata import readable
-from provenance.run.model import EnvironmentFile, Run, Status, Tool
+from provenance.crate.repetition import VERDICT, in_words, repeated_id
+from provenance.run.model import EnvironmentFile, Repetition, Run, Status, Tool
 from provenance.run.software_summary import software_in_words
 
 _ROWS = 25  # rows of a table; what is beyond is counted
@@ -31,6 +32,8 @@ def readme(run: Run, placed: dict[str, Placed], tools: dict[str, Tool], has_diag
     if about.description:
         parts.append(_inline(about.description))
     parts.append("\n".join(_facts(run)))
+    if run.repeats is not None:
+        parts += ["## Repetition", _repetition(run.repeats)]
     if run.command:
         command = shlex.join(run.command)
         if len(command) > _COMMAND_LIMIT:
@@ -85,6 +88,15 @@ def _turn(file: EnvironmentFile) -> int:
     if file.target.endswith("system-packages.txt"):
         return 0
     return _TURNS.index(file.kind) + 1 if file.kind in _TURNS else len(_TURNS) + 1
+
+
+def _repetition(repeats: Repetition) -> str:
+    address = f" <{repeats.url}>" if repeats.url and repeats.url == repeated_id(repeats) else ""
+    lines = [_inline(in_words(repeats)) + address]
+    lines += [f"- changed on purpose: {_inline(change)}" for change in repeats.changes]
+    if repeats.verdict is not None:
+        lines.append(f"- `{VERDICT}`: what was compared, and how")
+    return "\n".join([lines[0], "", *lines[1:]]).rstrip()
 
 
 def _facts(run: Run) -> list[str]:

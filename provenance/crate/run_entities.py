@@ -34,6 +34,7 @@ from provenance.crate.entities import (
 from provenance.crate.folders import FOLDER, NamedFolder, named_folders
 from provenance.crate.layout import file_uri
 from provenance.crate.parameters import WORKFLOW, Slots, only_values
+from provenance.crate.repetition import comment_ids
 from provenance.crate.software import software_entity, software_id, tool_ids
 from provenance.crate.usage_entities import hardware_and_job, usage_entities
 from provenance.crate.workflow_entities import step_ids
@@ -125,7 +126,7 @@ class RunEntities:
             "containerImage": self._containers.of_run(),
             "resourceUsage": refs(one["@id"] for one in usage),
             "subjectOf": refs(self._log_ids),
-            "comment": refs(gap["@id"] for gap in gaps),
+            "comment": refs((*comment_ids(run.repeats), *(gap["@id"] for gap in gaps))),
             "location": file_uri(run.host, run.cwd) if run.cwd else None,
             **self._ended(run.status, run.start, run.end, run.error, run.exit_code, run.signal),
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -20,6 +21,9 @@ from provenance.errors import CrateError
 
 METADATA_NAMES = ("ro-crate-metadata.json", "ro-crate-metadata.jsonld")  # the second: RO-Crate 1.0
 MAX_METADATA = 1 << 30  # bytes; 300,000 entities take about 80 MB, so more than this is an attack or a mistake
+
+
+_NOT_PLAIN = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)|\0")  # empty parts, "." and "..", and NUL
 
 
 class Payload:
@@ -51,7 +55,7 @@ class FolderPayload(Payload):
     def find(self, identifier: str) -> tuple[int | None, bool, str | None] | None:
         """See :meth:`Payload.find`; a link that leads out of the crate counts as missing."""
         for relative in relative_paths(identifier):
-            path = os.path.join(self._folder, relative)
+            path = f"{self._folder}/{relative}"
             try:
                 status = os.lstat(path)
                 if stat.S_ISLNK(status.st_mode):
@@ -60,7 +64,7 @@ class FolderPayload(Payload):
                     status = Path(path).stat()
             except (OSError, ValueError):
                 continue
-            if not self._is_inside(os.path.dirname(path)):
+            if not self._is_inside(path.rpartition("/")[0]):
                 continue
             if stat.S_ISDIR(status.st_mode):
                 return None, True, path
@@ -154,6 +158,9 @@ def relative_paths(identifier: str) -> list[str]:
     names.append(identifier)
     found = []
     for name in names:
+        if not _NOT_PLAIN.search(name):
+            found.append(name)
+            continue
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if parts and ".." not in parts and not name.startswith("/") and "\0" not in name:
             found.append("/".join(parts))

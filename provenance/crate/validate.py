@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ def validate(
                 "profile_identifier": identifier,
                 "requirement_severity": severity[level.upper()],
                 "metadata_only": not payload.is_known,
-                "skip_checks": [check_id for check_id, check in _checks(available) if check in _NEEDS_NETWORK],
+                "skip_checks": list(_needing_network(identifier)),
                 "offline": True,
                 "cache_path": cache,
             }
@@ -255,11 +256,17 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _checks(available: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for profile in available.values():
-        for requirement in profile.requirements:
-            for check in requirement.get_checks():
-                yield check.identifier, check.name
+@cache
+def _needing_network(identifier: str) -> tuple[str, ...]:
+    """Find the checks of a profile, and of those that it builds on, that are left out; to load them takes a while."""
+    profile = _validator()[2][identifier]
+    return tuple(
+        check.identifier
+        for one in (profile, *profile.inherited_profiles)
+        for requirement in one.requirements
+        for check in requirement.get_checks()
+        if check.name in _NEEDS_NETWORK
+    )
 
 
 def claimed_profiles(document: dict[str, Any], where: object) -> list[tuple[str, str]]:

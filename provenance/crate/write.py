@@ -47,6 +47,7 @@ from provenance.crate.payload import PayloadReader
 from provenance.crate.preview import PREVIEW_FILE, page_content, renderer
 from provenance.crate.publishing import missing_for_publishing
 from provenance.crate.readme import readme
+from provenance.crate.repetition import in_words, repetition_entities, root_links, write_verdict
 from provenance.crate.run_entities import RunEntities, people_entities, run_id
 from provenance.crate.sbom import bill_of_materials
 from provenance.crate.screening import Screened
@@ -109,6 +110,7 @@ class _Writer:
         self._packed_at = iso(time.time_ns()) or ""
         self._has_tasks = settings.tasks and bool(run.tasks)
         self._images = ImageFiles()
+        self._has_verdict = False
 
     def write(self) -> PackReport:
         with Aside(self._make_bill) as bill, Aside(renderer) as page:
@@ -163,15 +165,18 @@ class _Writer:
         workflow = Workflow(run, main_id, main, main_file, tools, placed, slots, self._packed_at, instructions)
         files.entities += self._images.entities
         containers = ContainerEntities(run, self._images.ids)
+        self._write_verdict(files)
         actions = RunEntities(run, main_id, tools, placed, slots, logs, self._settings.param_size_limit, containers)
         if content_of_bill := bill.answer():
             write_bill_of_materials(content_of_bill, main_id, files)
-        root = self._root(main_id, placed, files, actions)
-        entities = self._graph(root, workflow, actions, files)
         first_of_all = list(_preview_parts(workflow))
+        links = root_links(run.repeats, run.about.url, first_of_all[0].get("url"))
+        root = self._root(main_id, placed, files, actions) | without_nothing(links)
+        entities = self._graph(root, workflow, actions, files)
         data = data_entities(run, placed, slots, self._packed_at, main_id)
         listed = (entity for entity in data if not entity["@id"].startswith("#") and entity["@id"] != main_id)
-        shown = page_content(root, first_of_all[0], first_of_all[1], listed, report.copied + report.referenced)
+        count = report.copied + report.referenced
+        shown = page_content(_with_repetition(root, run), first_of_all[0], first_of_all[1], listed, count)
         html = page.answer(shown)
         self._archive.add(PREVIEW_FILE, (html,), len(html), None, False)
         expected = (len(placed) + 6 * len(run.tasks)) * _BYTES_AN_ENTITY
@@ -181,12 +186,19 @@ class _Writer:
         report.tasks = len(run.tasks) if self._has_tasks else 0
         report.files = report.copied + report.referenced + files.count() + (0 if main else 1)
         report.missing = missing_for_publishing(run)
-        report.gaps = [f"{gap.what}: {gap.why}" + (f" ({gap.path})" if gap.path else "") for gap in run.gaps]
-        report.gaps += drawing.missing
-        report.gaps += locks.missing
+        report.gaps += [f"{gap.what}: {gap.why}" + (f" ({gap.path})" if gap.path else "") for gap in run.gaps]
+        report.gaps += [*drawing.missing, *locks.missing, *self._images.missing]
         report.software = software_in_words(run.environment)
         report.locks = ", ".join(one.removeprefix("environment/") for one in instructions)
-        report.gaps += self._images.missing
+
+    def _write_verdict(self, files: GeneratedFiles) -> None:
+        repeats = self._run.repeats
+        if repeats is None:
+            return
+        problem = write_verdict(repeats, run_id(self._run), files)
+        self._has_verdict = repeats.verdict is not None and problem is None
+        if problem is not None:
+            self._report.gaps.append(problem)
 
     def _counted(self, entities: Iterator[Entity]) -> Iterator[Entity]:
         for entity in entities:
@@ -209,6 +221,8 @@ class _Writer:
         yield from people_entities(run)
         yield from workflow_entities(workflow)
         yield from actions.whole()
+        if run.repeats is not None:
+            yield from repetition_entities(run.repeats, run_id(run), has_verdict=self._has_verdict)
         if self._has_tasks:
             yield from actions.tasks()
         yield {
@@ -242,13 +256,20 @@ class _Writer:
                 "publisher": ref(organization(publisher)[0]["@id"]) if publisher else None,
                 "keywords": one_or_all(about.keywords),
                 "version": about.version,
-                "isBasedOn": about.url,
                 "conformsTo": refs(identifier for identifier, _, _ in self._profiles()),
                 "mainEntity": ref(main_id),
                 "hasPart": refs(dict.fromkeys((main_id, *generated, *payload))),
                 "mentions": refs(actions.mentions(self._has_tasks)),
             }
         )
+
+
+def _with_repetition(root: Entity, run: Run) -> Entity:
+    """Say in what the page shows of the crate which run is repeated and how it compared."""
+    if run.repeats is None:
+        return root
+    parts = (root.get("description"), in_words(run.repeats), *(f"Changed: {one}." for one in run.repeats.changes))
+    return root | {"description": " ".join(part for part in parts if part)}
 
 
 def _is_read(item: Item) -> bool:

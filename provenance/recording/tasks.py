@@ -103,6 +103,26 @@ def _decorated(function: Callable[..., Any], name: Optional[str], limit: Optiona
     return functools.wraps(function)(wrapper)
 
 
+def stand_in(function: Function, described_as: Callable[..., Any], name: str) -> Function:
+    """Make each call of a function a task of another one that it executes in its own way.
+
+    Parameters
+    ----------
+    described_as
+        The function whose place, docstring and parameters are recorded.
+    name
+        What the tool is called in the record.
+    """
+
+    def described() -> Tool:
+        from provenance.recording.signatures import tool_of
+
+        return tool_of(described_as, name, 1500)
+
+    result: Any = functools.wraps(function)(_plain(function, functools.lru_cache(maxsize=None)(described)))
+    return result  # type: ignore[no-any-return]
+
+
 def _plain(function: Callable[..., Any], described: Callable[[], Tool]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         recorder = _recorder

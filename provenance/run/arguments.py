@@ -6,7 +6,8 @@ In: recorded values, argument vectors, and a way to find the data that a path na
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from provenance.journal.credentials import hide
@@ -48,36 +49,61 @@ def recorded_value(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An argument of a command line: what it is called, and where it stands."""
+
+    name: str
+    text: str
+    index: int  # in the argument vector
+    prefix: str = ""  # what stands before the text in the same word: "--samples="
+
+
 def command_values(program: Program, find: FindData) -> tuple[Value, ...]:
     """Return the words of a command line that are more than a switch, with the names of their options."""
     image = program.image
-    argv, first = image.argv, program.name.first_argument
+
+    def names_data(text: str) -> bool:
+        return find(programs.absolute(text, image.cwd)) is not None
+
     is_systems = image.exe.startswith(_SYSTEM_PROGRAMS) and program.name.interpreter is None
-    found: list[Value] = []
-    position, index = 0, first
+    words = command_words(image.argv, program.name.first_argument, names_data if is_systems else None)
+    return tuple(_value(word.name, word.text, image.cwd, find) for word in words)
+
+
+def command_words(argv: Sequence[str], first: int, names_data: Callable[[str], bool] | None = None) -> Iterator[Word]:
+    """Yield the arguments of a command line from the word `first` on: those without a name are ``arg1``, ``arg2``, ...
+
+    Parameters
+    ----------
+    names_data
+        For system programs: tells whether a text names data of the run. Whether a short option of theirs takes the
+        next word can't be told ("sort -u file"), so a word that does is not taken for its value.
+    """
+    position, index, count = 0, first, 0
     options_end = False
-    while index < len(argv) and len(found) < _MOST_WORDS:
+    while index < len(argv) and count < _MOST_WORDS:
         word = argv[index]
         following = argv[index + 1] if index + 1 < len(argv) else None
         index += 1
-        if word == "--":
+        if word == "--" and not options_end:
             options_end = True
             continue
         if options_end or not _is_option(word):
             position += 1
-            found.append(_value(f"arg{position}", word, image.cwd, find))
+            count += 1
+            yield Word(f"arg{position}", word, index - 1)
             continue
         name, equals, text = word.lstrip("-").partition("=")
         if equals and name:
-            found.append(_value(name, text, image.cwd, find))
+            count += 1
+            yield Word(name, text, index - 1, word.removesuffix(text) if text else word)
         elif following is not None and not _is_option(following) and following != "--":
-            key = find(programs.absolute(following, image.cwd))
-            # "sort -u file": whether a system program's short option takes the next word can't be told.
-            if is_systems and not word.startswith("--") and key is not None:
+            if names_data is not None and not word.startswith("--") and names_data(following):
                 continue
-            found.append(_value(name, following, image.cwd, find))
+            count += 1
+            yield Word(name, following, index)
             index += 1
-    return tuple(found)
 
 
 def _is_option(word: str) -> bool:

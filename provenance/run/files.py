@@ -238,6 +238,7 @@ class DataMaker:
             changed_after=changed,
             description=_LEFT_OUT if is_private else _description(version),
             reason=verdict.reason,
+            names=_other_names(version),
         )
         self.data.append(data)
         return data
@@ -304,8 +305,12 @@ def _begins_with_key(path: str) -> bool:
         os.close(fd)
 
 
+def _other_names(version: Version) -> tuple[str, ...]:
+    return tuple(sorted(name for name in version.names if name != version.path)) if version.names else ()
+
+
 def _description(version: Version) -> str | None:
-    names = sorted(name for name in version.names or () if name != version.path)
+    names = _other_names(version)
     if not names:
         return None
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -60,6 +60,9 @@ class Data:
     sha256: str | None = None
     encoding_format: str | None = None
     reason: str = ""  # why it has this role, for people
+    original: str | None = None  # for runs read from a crate: the absolute path at the run, where the crate tells it
+    names: tuple[str, ...] = ()  # other absolute paths that the run reached it by: through links
+    is_size_told: bool = True  # False: nobody recorded it, `size` is that of the file in the crate
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +375,20 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Repetition:
+    """Which earlier run this one repeats, and how it compared."""
+
+    run: str  # id of the repeated run
+    name: str | None = None  # of the crate that tells of it
+    url: str | None = None  # https address to cite that crate by
+    sha256: str | None = None  # of its metadata file
+    result: str | None = None  # the verdict in a word, e.g. "reproduced within tolerance"
+    reason: str | None = None  # the same in a sentence
+    changes: tuple[str, ...] = ()  # what was done otherwise on purpose, for people
+    verdict: str | None = None  # path of the file verdict.json
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A whole run."""
 
@@ -413,3 +430,4 @@ class Run:
     graph: TaskGraph | None = None
     drawing: str | None = None  # path of an SVG file that the engine drew of its graph
     log_folder: str | None = None  # folder that the paths of logs are shown relative to
+    repeats: Repetition | None = None

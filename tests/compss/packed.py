@@ -37,7 +37,8 @@ class Packed:
 
     def original(self, key: str) -> str:
         """The absolute path that a file had at the run."""
-        name: str = self.graph[key].get("alternateName") or key
+        told = self.graph[key].get("alternateName") or key
+        name: str = told[0] if isinstance(told, list) else told  # further ones are links to it
         if name.startswith("file://"):
             name = unquote(name[7:], errors="surrogateescape")
             return name[name.index("/") :]

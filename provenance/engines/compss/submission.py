@@ -48,10 +48,18 @@ def read(path: Path, application: str | None, work_folder: Path | None = None) -
     return parse(text, application, work_folder or path.parent)
 
 
-def parse(line: str | Sequence[str], application: str | None, work_folder: Path) -> Submission | None:
-    """Understand a submission line whose quotes are lost, or the words of a command, which are taken as they are."""
+def parse(
+    line: str | Sequence[str], application: str | None, work_folder: Path, exists: Exists | None = None
+) -> Submission | None:
+    """Understand a submission line whose quotes are lost, or the words of a command, which are taken as they are.
+
+    Parameters
+    ----------
+    exists
+        Tells whether a text is a path, where the run's files are not on this machine; by default the disk does.
+    """
     if isinstance(line, str):
-        return _Line(line.split(), application, _finder(work_folder)).submission(" ".join(line.split()))
+        return _Line(line.split(), application, exists or _finder(work_folder)).submission(" ".join(line.split()))
     words = list(line)
     return _Line(words, application, None).submission(" ".join(words))
 

@@ -174,7 +174,10 @@ def unrecorded(environment: Mapping[str, str]) -> dict[str, str]:
 def _program(name: str, cwd: str, search: str) -> str | None:
     if "/" in name:
         path = Path(cwd, name)
-        return str(path) if path.is_file() and os.access(path, os.X_OK) else None
+        if not path.is_file() or not os.access(path, os.X_OK):
+            return None
+        # With ".." in it, it would lead nowhere once a folder that it goes through is gone.
+        return os.path.join(os.path.realpath(path.parent), path.name) if ".." in path.parts else str(path)
     # Relative parts of PATH begin at the folder of the command.
     absolute = os.pathsep.join(str(Path(cwd, part)) for part in search.split(os.pathsep))
     return shutil.which(name, path=absolute)
