@@ -22,13 +22,14 @@ ONLY_IN = {
     "rocrate_validator": ["crate/"],
     # The validator's cache holds answers in these libraries' form; nothing is asked of a server.
     "requests_cache": ["crate/contexts.py"],
-    "requests": ["crate/contexts.py", "lookup/", "publish/"],
+    "requests": ["crate/contexts.py", "lookup/", "publish/", "web/"],
+    "urllib3": ["crate/contexts.py", "lookup/", "publish/", "web/"],
     "requests_toolbelt": ["publish/"],
     "keyring": ["publish/tokens.py"],
     "flask": ["sandbox/"],
     "werkzeug": ["sandbox/"],
     "git": ["environment/"],
-    "yaml": ["run/", "environment/", "cli/"],
+    "yaml": ["run/", "environment/", "rerun/environments/", "cli/"],
 }
 
 

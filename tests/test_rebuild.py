@@ -96,6 +96,13 @@ def test_model_selection_gives_the_same_in_an_environment_made_from_its_crate(
             *(environment / ".venv/bin/python", crate / "application_sources/workflow.py"),
             *(crate / "dataset/config/design.json", tmp_path / "again"),
         )
+        # The same as one command, in an environment of its own.
+        told = wfprov(
+            *("rerun", crate, "--workdir", tmp_path / "repeated", "--trust", "--env", "lock"),
+            cwd=tmp_path,
+            env=variables,
+        ).stdout
+    assert told.splitlines()[-1].startswith("reproduced: "), told
     assert texts(tmp_path / "again") == before
     assert "report.md" in before
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "runs": "List, show and remove recorded runs.",
     "pack": "Make a crate of a recorded run.",
     "init": "Write ro-crate-info.yaml, filled in as far as the project tells.",
+    "rerun": "Run a crate's run again, and say whether it reproduced.",
+    "fetch": "Get a crate from WorkflowHub, Zenodo, a DOI or an address, and check its files.",
     "publish": "Publish a crate on WorkflowHub, or another SEEK server.",
     "sandbox": "Start a local stand-in of WorkflowHub to practise with.",
     "login": "Keep the token for a server in the system's keyring.",
@@ -25,6 +27,7 @@ COMMANDS = {
     "validate": "Check a crate against its profiles, without network.",
     "scan": "Look through a crate for credentials and private names; write one without them.",
     "inspect": "Say in a few lines what happened in a run, from any engine's crate.",
+    "diff": "Say what is not the same in two runs.",
     "doctor": "Say what this machine can record and what is missing.",
 }
 

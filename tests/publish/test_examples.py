@@ -1,21 +1,22 @@
-"""The shipped examples: recorded, packed, published, fetched again, and still valid after the server's rewriting."""
+"""The shipped examples: recorded, packed, published, fetched again, still valid, and repeated from there."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import urllib.request
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from provenance.crate.validate import validate
 from tests.conftest import Wfprov
 from tests.publish.practice import Practice, receipt_of
 from tests.test_examples import record_and_pack
 
 _EXAMPLES = {
     "shell-pipeline": ("bash", "pipeline.sh", "data/readings june.csv", "data/stations.csv", "out"),
-    "make-c": ("make", "-j2"),
     "model-selection": ("python", "workflow.py", "config/design.json", "results"),
 }
 
@@ -24,7 +25,8 @@ _EXAMPLES = {
 def test_an_example_comes_back_as_it_was_sent(tmp_path: Path, wfprov: Wfprov, here: Practice, example: str) -> None:
     if example == "model-selection":
         pytest.importorskip("sklearn")
-    crate = record_and_pack(wfprov, tmp_path, example, *_EXAMPLES[example]).crate
+    packed = record_and_pack(wfprov, tmp_path, example, *_EXAMPLES[example])
+    crate = packed.crate
     environment = {"WORKFLOWHUB_TOKEN": here.token}
     done = wfprov(
         "publish", crate, "--to", here.address, "--yes", "--access", "download", cwd=tmp_path, env=environment
@@ -41,7 +43,7 @@ def test_an_example_comes_back_as_it_was_sent(tmp_path: Path, wfprov: Wfprov, he
     )
     with opener.open(request) as answer:
         back.write_bytes(answer.read())
-    wfprov("validate", back, "--level", "required", cwd=tmp_path)
+    assert validate(back, level="required").issues == ()
     sent = {
         str(path.relative_to(crate)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in crate.rglob("*")
@@ -54,3 +56,9 @@ def test_an_example_comes_back_as_it_was_sent(tmp_path: Path, wfprov: Wfprov, he
     if example == "shell-pipeline":  # the validation takes its time
         again = wfprov("publish", crate, "--to", here.address, cwd=tmp_path, env=environment)
         assert "already there" in again.stdout
+
+    shutil.rmtree(packed.folder)
+    address = f"{here.address}/workflows/101?version=1"
+    (tmp_path / "elsewhere").mkdir()
+    again = wfprov("rerun", address, "--workdir", "again", "--trust", cwd=tmp_path / "elsewhere")
+    assert again.stdout.splitlines()[-1].startswith("reproduced: "), again.stdout

@@ -6,6 +6,7 @@ The registry's side is the sandbox, whose reading shares nothing with the pre-fl
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from tests.publish.crates import SOURCE
 from tests.publish.malformed import bases, broken, fill
 from tests.publish.practice import Command, Practice
 
-_SEEDS = 1000
-_PARTS = 10
+_SEEDS = int(os.environ.get("WFPROV_MALFORMED", "300"))  # 1000 find no more, and take a minute longer
+_PARTS = 5
 METADATA = "ro-crate-metadata.json"
 
 
@@ -59,7 +60,7 @@ def test_what_passes_is_taken_and_nothing_breaks_off(tmp_path: Path, here: Pract
     assert passed > _SEEDS / _PARTS / 5  # else nothing was compared
 
 
-@pytest.mark.parametrize("seed", range(0, _SEEDS, 250))
+@pytest.mark.parametrize("seed", (0, 250))
 def test_the_command_has_an_answer_to_each(tmp_path: Path, run_whole: Command, seed: int) -> None:
     document = bases(None)[0]
     crate = tmp_path / "crate"

@@ -1,0 +1,5 @@
+"""``@decaf``: a task of Decaf."""
+
+from .._decorators import needs_compss
+
+decaf = Decaf = needs_compss("is executed by Decaf")

@@ -1,0 +1,5 @@
+"""``@implement``: another implementation of a task; the first one is executed."""
+
+from .._decorators import without_meaning
+
+implement = Implement = without_meaning

@@ -1,0 +1,5 @@
+"""``@julia``: a task in Julia."""
+
+from .._decorators import needs_compss
+
+julia = Julia = needs_compss("is written in Julia")

@@ -1,0 +1,1 @@
+"""The functions that PyCOMPSs offers beside its API."""
