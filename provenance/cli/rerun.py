@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ENVIRONMENTS = ("auto", "container", "lock", "modules", "current")
 _NOT_RUN = 7
+_OLD_NEW = "OLD=NEW"
 
 
 _Pairs = tuple[tuple[str, str], ...]
@@ -32,6 +33,10 @@ def _pairs(kind: str) -> Callable[[click.Context, click.Parameter, tuple[str, ..
             before, equals, after = value.partition("=")
             if not equals or not before:
                 raise click.BadParameter(f"{value!r}: write {kind}.")
+            if kind == _OLD_NEW and not Path(after).exists():
+                parts = value.split("=")  # names may have the sign too
+                splits = (("=".join(parts[:i]), "=".join(parts[i:])) for i in range(2, len(parts)))
+                before, after = next((pair for pair in splits if Path(pair[1]).exists()), (before, after))
             found.append((before, after))
         return tuple(found)
 
@@ -66,7 +71,7 @@ def _pairs(kind: str) -> Callable[[click.Context, click.Parameter, tuple[str, ..
     help="Give an argument of the command another value.",
 )
 @click.option(
-    "--data", multiple=True, metavar="OLD=NEW", callback=_pairs("OLD=NEW"), help="Use the file NEW in the place of OLD."
+    "--data", multiple=True, metavar="OLD=NEW", callback=_pairs(_OLD_NEW), help="Use the file NEW in the place of OLD."
 )
 @click.option(
     "--map",
@@ -191,14 +196,14 @@ def _show_plan(rerun: Rerun, *, as_json: bool, is_quiet: bool) -> None:
 
 def _carried_out(rerun: Rerun, talk: TerminalTalk, *, is_trusted: bool, is_packed: bool, as_json: bool) -> Verdict:
     from provenance.cli.rerun_text import introduction_lines
-    from provenance.rerun.rerunning import carry_out
+    from provenance.rerun.rerunning import carry_out, output_file
     from provenance.rerun.trust import describe, refusal
     from provenance.rerun.verdict import not_run
 
     plan = rerun.plan
     if plan.problems:
         return carry_out(rerun, talk)
-    why = refusal(is_trusted, sys.stdin.isatty() and sys.stderr.isatty())
+    why = refusal(is_trusted, all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)))
     if why is not None:
         return not_run(plan, why)
     if not is_trusted:
@@ -208,8 +213,7 @@ def _carried_out(rerun: Rerun, talk: TerminalTalk, *, is_trusted: bool, is_packe
             return not_run(plan, "nobody agreed to run it")
     if not as_json:
         return carry_out(rerun, talk, is_packed=is_packed)
-    rerun.workdir.mkdir(parents=True, exist_ok=True)
-    with (rerun.workdir / "output.txt").open("wb") as output:
+    with output_file(rerun) as output:
         return carry_out(rerun, talk, is_packed=is_packed, output=output)
 
 

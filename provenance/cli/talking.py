@@ -15,7 +15,7 @@ class TerminalTalk:
 
     def __init__(self, *, is_quiet: bool = False):
         self._is_quiet = is_quiet
-        self._has_terminal = sys.stderr.isatty()
+        self._has_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._drawn = 0.0
         self._has_line = False
 

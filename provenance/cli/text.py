@@ -6,12 +6,15 @@ without control characters, cut to a width counted in terminal columns.
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+
+from provenance.errors import OutputError
 
 # C0 and C1 controls, DEL, line and paragraph separators, marks that reverse the reading direction or are invisible,
 # lone surrogates (bytes that are not UTF-8).
@@ -190,4 +193,9 @@ def write(line: str = "", error: bool = False) -> None:
         line.encode(encoding)
     except UnicodeEncodeError:
         line = line.encode(encoding, "backslashreplace").decode(encoding)
-    print(line, file=stream)
+    try:
+        print(line, file=stream)
+    except OSError as problem:
+        if error or problem.errno == errno.EPIPE:
+            raise
+        raise OutputError(f"standard output: {problem.strerror}") from None

@@ -14,12 +14,11 @@ from hashlib import sha256
 
 from provenance.crate.archive import Archive
 from provenance.crate.entities import Entity, media_type, ref
-from provenance.crate.layout import ENVIRONMENT, LOGS, SOURCES, crate_id
+from provenance.crate.layout import ENVIRONMENT, LOGS, RUN_SCRIPT, RUN_SCRIPT_IS, crate_id
 from provenance.crate.plots import plots
 from provenance.crate.usage_entities import system_entries
 from provenance.run.model import Log, Run
 
-RUN_SCRIPT = f"{SOURCES}/run.sh"
 BILL_OF_MATERIALS = f"{ENVIRONMENT}/sbom.cdx.json"
 _BILL_FORMAT = "https://cyclonedx.org/docs/1.6/json/"
 _LOG_LIMIT = 50_000_000  # bytes of a log that are kept, its end
@@ -63,7 +62,7 @@ def write_script(run: Run, files: GeneratedFiles) -> Entity:
     """Write the command as a shell script, for runs whose workflow is the command itself."""
     words = b" ".join(_quoted(word) for word in run.command) or b":"
     text = b"#!/bin/sh\n# The command that was run.\n" + words + b"\n"
-    entity = files.add(RUN_SCRIPT, text, run.name, is_executable=True, description="The command that was run.")
+    entity = files.add(RUN_SCRIPT, text, run.name, is_executable=True, description=RUN_SCRIPT_IS)
     entity["encodingFormat"] = "application/x-sh"
     files.entities.pop()  # it becomes the main workflow
     return entity

@@ -24,6 +24,8 @@ DATASET = "dataset"
 EARLIER = "earlier_states"
 ENVIRONMENT = "environment"
 LOGS = "logs"
+RUN_SCRIPT = f"{SOURCES}/run.sh"  # the command, where there is no script that is the workflow
+RUN_SCRIPT_IS = "The command that was run."
 
 _TOLD = {Role.SOURCE, Role.CONFIGURATION, Role.INPUT, Role.OUTPUT, Role.INTERMEDIATE, Role.LOG}
 _ALWAYS_COPIED = {Role.SOURCE, Role.LOG}
@@ -71,7 +73,7 @@ def plan(run: Run, settings: PackSettings) -> list[Item]:
     for data in told:
         latest[data.path] = max(data.version, latest.get(data.path, 0))
     allocator = PathAllocator()
-    allocator.place(f"{SOURCES}/run.sh")  # kept free for the command
+    allocator.place(RUN_SCRIPT)  # kept free
     allocator.place(f"{LOGS}/stdout.txt")
     allocator.place(f"{LOGS}/stderr.txt")
     base = _base(run)

@@ -7,12 +7,19 @@ Goes out: the Run, with a ``Gap`` for what the crate leaves open and had to be a
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from provenance.crate import read_actions, read_data, read_hardware, read_own, read_software, read_values
+from provenance.crate import (
+    command_line,
+    read_actions,
+    read_data,
+    read_hardware,
+    read_own,
+    read_software,
+    read_values,
+)
 from provenance.crate.engine_entities import CANCELED, ENGINE_ARGUMENT, RECOVERED
 from provenance.crate.folders import FOLDER
 from provenance.crate.graph import Entity, Graph
@@ -99,6 +106,9 @@ class _Reader:
         )
         table.note_listed(self._actions)
         data = table.data()
+        if self._is_own:
+            # That is the command as a script, written as the crate was made: no file of the run.
+            data = tuple(item for item in data if not read_own.is_run_script(item))
         about = read_about(graph, self._main or {}, action or {}, self._actions.organize or {})
         status = self._status(action, tasks)
         description = graph.text(action, "description") if action else None
@@ -148,6 +158,7 @@ class _Reader:
             gaps=tuple(self._gaps),
             engine_arguments=read_own.engine_arguments(graph, action) if action else (),
             repeats=read_repetition(graph, self._payload, action) if action else None,
+            is_own=self._is_own,
         )
         return run
 
@@ -381,8 +392,10 @@ class _Reader:
             candidates = [description] if description and _COMMAND.match(description) else []
         candidates += [text for name in _SUBMISSION_FILES if not candidates and (text := self._file_text(name))]
         for text in candidates:
+            if command_line.is_cut(text):
+                return ()
             try:
-                return tuple(shlex.split(text))
+                return command_line.split(text)
             except ValueError:
                 return tuple(text.split())
         return ()

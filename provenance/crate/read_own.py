@@ -14,9 +14,10 @@ from urllib.parse import unquote, urlsplit
 from provenance.crate import read_software
 from provenance.crate.engine_entities import ENGINE_ARGUMENT
 from provenance.crate.graph import Entity, Graph
+from provenance.crate.layout import RUN_SCRIPT, RUN_SCRIPT_IS
 from provenance.crate.repetition import is_of_repetition
 from provenance.crate.source import Payload
-from provenance.run.model import Environment, Gap, Software, SourceControl, Value
+from provenance.run.model import Data, Environment, Gap, Software, SourceControl, Value
 
 _SYSTEM = "environment/system.json"
 _REQUIREMENTS = "environment/requirements.txt"
@@ -25,6 +26,11 @@ _GAP = re.compile(r"Not seen: (.*?) \((.*)\)(?:: (.*))?", re.DOTALL)
 _BEHIND_VERSION = re.compile(r"\s|;|@")  # digests, markers, addresses
 _ENDED = re.compile(r"(exit status|ended by signal) (\d{1,9})(?:; .*)?", re.DOTALL)
 _ENDINGS = ("#exit-status-", "#signal-")
+
+
+def is_run_script(data: Data) -> bool:
+    """Tell whether this is the command, which stands in for the script where the command itself is the workflow."""
+    return data.key == RUN_SCRIPT and data.original is None and data.description == RUN_SCRIPT_IS
 
 
 def is_ending(entity: Entity) -> bool:

@@ -7,7 +7,6 @@ what they refer to.
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import provenance
+from provenance.crate import command_line
 from provenance.crate.container_entities import ContainerEntities
 from provenance.crate.data_entities import Placed, original_path
 from provenance.crate.engine_entities import end_of, engine_arguments, task_comments
@@ -40,7 +40,8 @@ from provenance.crate.usage_entities import hardware_and_job, usage_entities
 from provenance.crate.workflow_entities import step_ids
 from provenance.run.model import Person, Role, Run, Software, Status, Task, Tool, Value
 
-_DESCRIPTION_LIMIT = 10_000  # characters of a command line
+# Characters of a command line. That of the run is what it is repeated by.
+_RUN_LIMIT, _TASK_LIMIT = 1_000_000, 10_000
 
 
 def run_id(run: Run) -> str:
@@ -118,7 +119,7 @@ class RunEntities:
             "@id": run_id(run),
             "@type": "CreateAction",
             "name": f"Run of {run.name}",
-            "description": run.submission or _command_line(run.command) or f"Run of {run.name}",
+            "description": run.submission or command_line.join(run.command, _RUN_LIMIT) or f"Run of {run.name}",
             "instrument": ref(self._main_id),
             "object": refs(objects),
             "result": refs(dict.fromkeys((*results, *remote_outputs))),
@@ -205,7 +206,7 @@ class RunEntities:
             "@id": identifier,
             "@type": "CreateAction",
             "name": task.name or f"{tool.name} ({number})",
-            "description": _command_line(task.command) or f"Call of {tool.name}",
+            "description": command_line.join(task.command, _TASK_LIMIT) or f"Call of {tool.name}",
             "instrument": ref(self._tool_ids[task.tool]),
             "object": refs(objects),
             "result": refs(results),
@@ -312,11 +313,6 @@ def people_entities(run: Run) -> Iterator[Entity]:
     publisher = publisher_of(run.about)
     if publisher:
         yield from organization(publisher)
-
-
-def _command_line(command: tuple[str, ...]) -> str:
-    text = shlex.join(command)
-    return text if len(text) <= _DESCRIPTION_LIMIT else f"{text[:_DESCRIPTION_LIMIT]} ... ({len(text)} characters)"
 
 
 def _why(status: Status, exit_code: int | None, signal: int | None) -> str:

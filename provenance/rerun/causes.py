@@ -30,6 +30,7 @@ class Place:
     source: str | None = None  # name of the file that the tool's code is in
     arguments: tuple[Difference, ...] = ()  # of the task, that no other task returned
     is_fed: bool = False  # other tasks gave it something else than before
+    fails_now: bool = False  # it completed before
 
 
 def likely_causes(before: Run, place: Place, found: Iterable[Difference]) -> tuple[Difference, ...]:
@@ -48,7 +49,7 @@ def likely_causes(before: Run, place: Place, found: Iterable[Difference]) -> tup
     if place.is_fed:
         causes += [one for one in of["tasks"] if one.detail.partition(":")[0].endswith(("missing", "failed"))]
     if not causes:
-        causes.append(Difference("not told", NOTHING_SEEN, detail=_hint(before, place.task)))
+        causes.append(Difference("not told", NOTHING_SEEN, detail=_hint(before, place)))
     return tuple(dict.fromkeys(causes))
 
 
@@ -56,8 +57,11 @@ def _used_packages(tool: Tool | None) -> frozenset[str]:
     return frozenset(normal_name(one.name) for one in tool.requirements) if tool is not None else frozenset()
 
 
-def _hint(before: Run, task: Task | None) -> str:
+def _hint(before: Run, place: Place) -> str:
     """Say what makes results different each time, as far as arguments and variables tell."""
+    if place.fails_now:
+        return "what it printed tells more; what the recorded run looked at without reading it is in no crate"
+    task = place.task
     variables = dict(before.environment.variables)
     names = [value.name for value in (*(task.arguments if task else ()), *before.arguments)]
     names = list(dict.fromkeys([*names, *variables]))
@@ -66,7 +70,7 @@ def _hint(before: Run, task: Task | None) -> str:
     if seeds:
         said = f"a seed was set ({', '.join(seeds[:3])}); is it used for all random numbers?"
     else:
-        said = "does it draw random numbers without a seed, or note the time?"
+        said = "does it draw random numbers without a seed, note the time, or read its standard input?"
     if threads:
         shown = ", ".join(f"{name}={variables[name]}" if name in variables else name for name in threads[:3])
         said += f" With several threads ({shown}) sums may be added up in another order."

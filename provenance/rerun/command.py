@@ -8,6 +8,7 @@ a path that was recorded; text within a word (a shell's command line) never is.
 from __future__ import annotations
 
 import posixpath
+import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,17 +146,25 @@ def with_interpreter(step: Step, ready: Ready) -> Step:
     return replace(step, words=tuple(words), rewrites=tuple(rewrites))
 
 
-def program_problem(step: Step, available: Collection[Path], made: Collection[Path]) -> str | None:
+def program_problem(
+    step: Step, available: Collection[Path], made: Collection[Path], search_path: str | None = None
+) -> str | None:
     """Tell why the program of a command can't be started here; None when it can, or when the environment has it.
 
     Parameters
     ----------
     available, made
         Places of files that are put there before the run, and that the run itself makes.
+    search_path
+        PATH that the command will have; None when that is not known before the environment is there.
     """
     word = step.words[0]
-    if 0 in step.interpreters or "/" not in word:
-        return None  # looked for in PATH, when the environment is known
+    if 0 in step.interpreters:
+        return None
+    if "/" not in word:
+        if search_path is None or shutil.which(word, path=search_path) is not None:
+            return None
+        return f"the program {word} is not on this machine; install it, or choose another environment with --env"
     path = Path(posixpath.normpath(step.cwd / word))
     if path in available or path in made or (word.startswith("/") and path.exists()):
         return None

@@ -72,9 +72,7 @@ class _Search:
         # What a run that came to no end did not read any more explains nothing.
         self._found = list(found)
         if after.status is Status.FAILED and before.status is not Status.FAILED:
-            self._found = [
-                one for one in found if one.aspect not in ("code", "data") or not one.detail.startswith("not ")
-            ]
+            self._found = [one for one in found if not _is_unused(one)]
         self._tools = {tool.key: tool for tool in before.tools}
         self._made = {key for task in before.tasks for key in task.outputs}
         self._contents = Contents()
@@ -253,6 +251,7 @@ class _Search:
             source=self._data.name(source) if source is not None else None,
             arguments=tuple(arguments),
             is_fed=bool(made),
+            fails_now=self._after.status is Status.FAILED and self._before.status is not Status.FAILED,
         )
         return likely_causes(self._before, place, self._found)
 
@@ -284,6 +283,13 @@ def in_order_of_flow(run: Run) -> list[Task]:
 
 def _fails_now(before: Task, after: Task) -> bool:
     return after.status is Status.FAILED and before.status is not Status.FAILED
+
+
+def _is_unused(one: Difference) -> bool:
+    """Tell whether this is only that something was not come to: a file, a package, a program."""
+    if one.aspect in ("packages", "software"):
+        return one.after is None
+    return one.aspect in ("code", "data") and one.detail.startswith("not ")
 
 
 def _is_within(part: str | None, whole: str | None) -> bool:

@@ -14,11 +14,11 @@ import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from provenance.crate.source import FolderPayload
 from provenance.errors import UsageError
-from provenance.rerun.placing import PLACED
+from provenance.rerun.placing import PLACED, is_plain
 from provenance.rerun.records import Placement, PlannedFile, Presence
 from provenance.run.model import Data, Role, Run
 
@@ -103,6 +103,10 @@ def given_for(given: Sequence[tuple[str, str]], wanted: Sequence[Data], paths: M
                 f"--data {name}={here}: {'several files have that name' if keys else 'the run used no such file'}; "
                 f"{'write one of' if keys else 'it used'} {listed}"
             )
+        is_folder = next(data.is_directory for data in wanted if data.key == keys[0])
+        if path.is_dir() != is_folder:
+            kinds = ("a folder", "a file") if is_folder else ("a file", "a folder")
+            raise UsageError(f"--data {name}={here}: the run used {kinds[0]}, and {here} is {kinds[1]}")
         found[keys[0]] = path
     return found
 
@@ -159,12 +163,14 @@ def _origin(
         return Presence.CRATE, Path(found), None
     if data.key.startswith(_REMOTE):
         return Presence.REMOTE, None, data.key
-    if recorded is not None:
-        here = _mapped(recorded, maps)
+    # What was kept of an earlier state lies elsewhere than the file itself.
+    kept = unquote(urlsplit(data.key).path, errors="surrogateescape") if data.key.startswith("file://") else None
+    for path in dict.fromkeys(path for path in (kept, recorded) if path is not None and is_plain(path)):
+        here = _mapped(path, maps)
         if here is not None and here.exists():
             return Presence.HERE, here, None
-        if data.sha256 is not None and Path(recorded).is_file() and not data.is_directory:
-            return Presence.HERE, Path(recorded), None
+        if data.sha256 is not None and Path(path).is_file() and not data.is_directory:
+            return Presence.HERE, Path(path), None
     # A folder is made empty; what was in it are files of their own.
     return (Presence.CRATE if data.is_directory else Presence.MISSING), None, None
 

@@ -141,9 +141,10 @@ def _in_folder(folder: Data, path: str | None, plan: Plan, payload: FolderPayloa
     told = [
         (data, plan.paths.get(data.key))
         for data in plan.run.data
+        if not data.is_directory
         if data.key.startswith(prefix) or (below is not None and plan.paths.get(data.key, "").startswith(below))
     ]
-    yield from ((data, its_path) for data, its_path in told if not data.is_directory)
+    yield from told
     place = payload.find(folder.key) if is_relative(folder.key) else None
     if told or (place is not None and place[2] is None):
         return

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from provenance.crate.metadata import readable
+from provenance.rerun.placing import is_below
 from provenance.rerun.records import Placement
 from provenance.run.model import Data, Run, Value
 
@@ -63,19 +65,22 @@ class Side:
                 return path
             return posixpath.normpath(path)
         path = posixpath.normpath(path)
-        if self.cwd is None or self.root is None or not _is_below(path, self.root):
+        if self.cwd is None or self.root is None or not is_below(path, self.root):
             return path
         return posixpath.relpath(path, self.cwd)
 
     def text(self, text: str, cwd: str | None = None) -> str:
         """Take out of a text what depends on the place of the run: equal texts meant the same."""
+        return readable(self._text(text, cwd))  # as crates have it
+
+    def _text(self, text: str, cwd: str | None) -> str:
         if text and len(text) < _LONGEST and "\n" not in text and "\0" not in text:
             path = f"{cwd or self.cwd or ''}/{text}"
             if "/" in text or text == "..":
                 path = posixpath.normpath(text if text.startswith("/") else path)
             if path in self.known:
                 return without_chance(self.name_of_path(path))
-        if text.startswith("/") and "\n" not in text and self.root and _is_below(text, self.root):
+        if text.startswith("/") and "\n" not in text and self.root and is_below(text, self.root):
             return without_chance(self.name_of_path(text))
         if self._roots is not None:
             text = self._roots.sub(_HERE, text)
@@ -84,7 +89,7 @@ class Side:
     def value(self, value: Value, known: dict[str, Data], cwd: str | None = None) -> str:
         """Tell a value as a text that is the same in both runs when the value is."""
         if value.data_key is not None and value.data_key in known:
-            return without_chance(self.name(known[value.data_key]))
+            return readable(without_chance(self.name(known[value.data_key])))
         if value.sha256 is not None:
             return f"sha256:{value.sha256}"
         return self.text(value.value if isinstance(value.value, str) else repr(value.value), cwd)
@@ -163,7 +168,3 @@ def _plain(path: str | None) -> str | None:
     if path is None or not path.startswith("/"):
         return None
     return "/" + posixpath.normpath(path).lstrip("/")
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -14,6 +14,7 @@ from pathlib import Path
 from provenance.crate.read import read
 from provenance.rerun import command, engines, environments, machine
 from provenance.rerun.files import needed_files
+from provenance.rerun.fixed_paths import fixed_paths
 from provenance.rerun.placing import PLACED, is_below, placement
 from provenance.rerun.records import (
     Agreement,
@@ -38,7 +39,7 @@ from provenance.rerun.verifying import verify
 from provenance.rerun.work_folder import clashes
 from provenance.run.model import Role, Status
 
-_TEXT_LIMIT = 1 << 20  # bytes of a source that is looked through for recorded paths
+_TEMPORARY = ("/tmp", "/var/tmp")  # folders that an isolated run has of its own, empty
 _REMOVED = "[removed"  # begins what a screened credential is replaced by
 
 
@@ -76,7 +77,8 @@ def make_plan(fetched: Fetched, wish: Wish, workdir: Path, talk: Talk | None = N
         *_missing(files, checks, fetched.origin.url),
         *clashes(files),
         *environment.problems,
-        *_programs(recorded, where, steps, files),
+        *_programs(recorded, where, steps, files, environment),
+        *_unplaced(files, wish.is_isolated),
         *_room(needs),
     ]
     return Plan(
@@ -104,18 +106,22 @@ def _steps(
     recorded: Recorded, where: Placement, selection: Selection | None, wish: Wish
 ) -> tuple[tuple[Step, ...], list[str]]:
     if selection is not None:
-        return tuple(selection.steps(where, wish.settings)), list(selection.problems)
+        chosen = tuple(selection.steps(where, wish.settings))
+        return chosen, [*selection.problems, *_removed(chosen)]
     if recorded.command is None:
         return (), []
     step = command.step(recorded.command, where, wish.settings)
-    removed = [word for word in step.words if _REMOVED in word]
-    problems = [
-        f"a word of the command was taken out before it was published ({word}); give it with --set" for word in removed
-    ]
     variables = restored(recorded.run.environment.variables, where)
     if recorded.recipe is not None:
         variables = engines.variables(recorded.recipe, where, variables)
-    return (replace(step, variables=variables, name=recorded.run.name),), problems
+    return (replace(step, variables=variables, name=recorded.run.name),), _removed([step])
+
+
+def _removed(steps: Sequence[Step]) -> list[str]:
+    removed = [word for step in steps for word in step.words if _REMOVED in word]
+    return [
+        f"a word of the command was taken out before it was published ({word}); give it with --set" for word in removed
+    ]
 
 
 def _outputs(recorded: Recorded, selection: Selection | None) -> tuple[str, ...] | None:
@@ -168,11 +174,29 @@ def _room(needs: Sequence[Requirement]) -> Iterable[str]:
             yield f"{one.recorded} of room are needed, there is {one.here}; choose another --workdir, or --link-data"
 
 
+def _unplaced(files: Sequence[PlannedFile], is_isolated: bool) -> Iterable[str]:
+    """Name what the run read outside of its folders and will not find there."""
+    for file in files:
+        if file.place is not None or file.recorded is None or file.is_directory or file.presence is Presence.MISSING:
+            continue
+        found = f" ({file.content})" if file.content is not None else ""
+        if is_isolated and any(is_below(file.recorded, folder) for folder in _TEMPORARY):
+            yield f"the run read {file.recorded}, hidden by --isolate; copy it there{found}, and go without --isolate"
+        elif not Path(file.recorded).exists():
+            yield f"the run read {file.recorded}, outside of its folders, and it is not there; copy it there{found}"
+
+
 def _programs(
-    recorded: Recorded, where: Placement, steps: Sequence[Step], files: Sequence[PlannedFile]
+    recorded: Recorded,
+    where: Placement,
+    steps: Sequence[Step],
+    files: Sequence[PlannedFile],
+    environment: EnvironmentPlan,
 ) -> Iterable[str]:
     if recorded.command is None:
         return
+    # Only what is here brings no programs of its own.
+    path = environments.programs_path(environment) if environment.kind == "current" else None
     available = {file.place for file in files if file.place is not None}
     made = {
         place
@@ -181,7 +205,7 @@ def _programs(
     }
     for step in steps:
         if step.task is None and step.words:
-            problem = command.program_problem(step, available, made - available)
+            problem = command.program_problem(step, available, made - available, path)
             if problem is not None:
                 yield problem
 
@@ -225,33 +249,10 @@ def _likely(  # noqa: PLR0917
     if recorded.run.status is Status.RUNNING:
         yield "no end of the recorded run was seen: its results may be those of a part of it"
     if not wish.is_isolated:
-        yield from _hard_coded(where, steps, files)
+        yield from (f"{one.what} {one.detail}" for one in fixed_paths(where, steps, files))
         yield from _outside(recorded, where)
     if environment.differences:
         yield f"{len(environment.differences)} differences of software"
-
-
-def _hard_coded(where: Placement, steps: Sequence[Step], files: Sequence[PlannedFile]) -> Iterable[str]:
-    """Find recorded paths in sources and in words of the command that are more than a path."""
-    if where.root.count("/") < 2:
-        return
-    root = where.root.encode("utf-8", "surrogateescape")
-    for step in steps:
-        rewritten = {rewrite.index for rewrite in step.rewrites}
-        if any(where.root in word for index, word in enumerate(step.words) if index not in rewritten):
-            yield f"a word of the command holds the path {where.root}, which --isolate would put in place"
-    for file in files:
-        if file.role not in (Role.SOURCE.value, Role.CONFIGURATION.value) or file.content is None or file.is_directory:
-            continue
-        if root in _beginning(file.content):
-            yield f"{file.key} holds the path {where.root}, which --isolate would put in place"
-
-
-def _beginning(content: Path) -> bytes:
-    if not content.is_file():
-        return b""
-    with content.open("rb") as file:
-        return file.read(_TEXT_LIMIT)
 
 
 def _outside(recorded: Recorded, where: Placement) -> Iterable[str]:

@@ -127,7 +127,6 @@ class Presence(str, Enum):
     GIVEN = "given with --data"
     HERE = "on this machine"
     REMOTE = "to be fetched"
-    MADE = "made by the run"
     MISSING = "missing"
 
 

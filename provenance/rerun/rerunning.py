@@ -78,6 +78,8 @@ def prepare(
         fetched = replace(fetched, crate=Path(os.path.realpath(fetched.crate)))
         if fetched.crate == workdir / "crate":
             write_json(workdir / ORIGIN, asdict(fetched.origin))
+    if workdir.is_relative_to(fetched.crate):
+        raise UsageError(f"{workdir} lies in the crate, in which nothing is changed; choose another --workdir")
     return Rerun(wish, workdir, fetched, make_plan(fetched, wish, workdir, talk))
 
 
@@ -123,7 +125,7 @@ def carry_out(rerun: Rerun, talk: Talk, *, is_packed: bool = False, output: IO[b
         return _kept(not_run(plan, str(error)), workdir)
     lay_out(
         plan.files,
-        result_folders(plan.run, plan.paths, plan.placement),
+        (*(step.cwd for step in plan.steps), *result_folders(plan.run, plan.paths, plan.placement)),
         plan.placement,
         fetch=lambda file, place: _download(file, place, plan, talk),
         links=linkable(plan.files, plan.run, plan.paths) if wish.links_data else (),
@@ -199,6 +201,7 @@ def _judged(  # noqa: PLR0917
         signal=last.signal,
         record=str(last.run_folder) if last.run_folder is not None else None,
         problems=problems,
+        is_isolated=walls is not None,
     )
     _kept(verdict, workdir)
     if is_packed and after is not None and last.run_folder is not None:
@@ -296,6 +299,22 @@ def unused_folder(name: str) -> Path:
         number += 1
         folder = Path(f"{name}-rerun-{number}")
     return folder
+
+
+def output_file(rerun: Rerun) -> IO[bytes]:
+    """Open a file in the folder of the re-run for what the run prints.
+
+    Raises
+    ------
+    UsageError, OutputError
+        There is no such folder, and none can be made.
+    """
+    _make_folder(rerun.workdir)
+    path = rerun.workdir / "output.txt"
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}; choose another --workdir") from None
 
 
 def _make_folder(folder: Path) -> None:

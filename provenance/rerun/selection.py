@@ -161,10 +161,11 @@ def _why_not_alone(recorded: Recorded, task: Task, data: dict[str, Data]) -> str
     if unnamed:
         path = recorded.paths.get(unnamed[0], unnamed[0])
         return f"its command does not name {path}, which it may have written through a redirection"
-    read = [key for key in task.inputs if key in data and data[key].role in PLACED | {data[key].role}]
+    read = [key for key in task.inputs if key in data and not data[key].is_directory]
     is_systems = "/" not in task.command[0] or task.command[0].startswith(_SYSTEM)
-    if is_systems and any(not is_named(key) and not data[key].is_directory for key in read):
-        path = next(recorded.paths.get(key, key) for key in read if not is_named(key))
+    unnamed = [key for key in read if not is_named(key)] if is_systems else []
+    if unnamed:
+        path = recorded.paths.get(unnamed[0], unnamed[0])
         return f"its command does not name {path}, which it may have read through a redirection"
     return None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from provenance.rerun.data_pairs import DataPairs
@@ -261,11 +261,3 @@ def _attempts(before: Task, after: Task) -> str:
         if task.status is Status.RECOVERED and before.status is not after.status
     ]
     return "; ".join(said)
-
-
-def count_findings(found: Sequence[TaskComparison]) -> dict[str, int]:
-    """Count the tasks by what was found."""
-    counts: dict[str, int] = defaultdict(int)
-    for each in found:
-        counts[each.finding] += 1
-    return dict(counts)

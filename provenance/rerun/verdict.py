@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from provenance.rerun.differences import explain
+from provenance.rerun.fixed_paths import fixed_paths, with_fixed_paths
 from provenance.rerun.records import Comparison, Difference, Likeness, Plan, Result, TaskComparison, Verdict
 from provenance.rerun.two_runs import TwoRuns
 from provenance.run.model import Repetition, Run, Status
@@ -43,6 +44,7 @@ def judge(
     signal: int | None,
     record: str | None,
     problems: Sequence[str] = (),
+    is_isolated: bool = False,
 ) -> Verdict:
     """Say whether the run reproduced.
 
@@ -54,11 +56,17 @@ def judge(
         How the new run ended.
     problems
         What went wrong on our side, for people.
+    is_isolated
+        The recorded paths were in place.
     """
     tasks = compared.tasks if compared is not None else ()
     unused = [one for one in compared.differences if _is_unused(one)] if compared is not None else []
     result, reason = _result(plan, outputs, tasks, unused, status, signal)
     is_complete = _ended_as_recorded(plan, status, signal)
+    parted = compared.divergence if compared is not None and result is not Result.REPRODUCED else None
+    if not is_isolated:
+        found = tuple(fixed_paths(plan.placement, plan.steps, plan.files))
+        parted = with_fixed_paths(parted, found, plan.placement)
     return Verdict(
         result,
         reason,
@@ -71,7 +79,7 @@ def judge(
         checks=plan.checks,
         changes=plan.changes,
         differences=explain(compared.differences, plan.changes, is_complete) if compared is not None else plan.changes,
-        divergence=compared.divergence if compared is not None and result is not Result.REPRODUCED else None,
+        divergence=parted,
         problems=tuple(problems),
     )
 

@@ -21,7 +21,6 @@ _TOLD = 10  # candidates that an error names
 _UNREAD = {
     Presence.GIVEN: (Agreement.GIVEN, ""),
     Presence.REMOTE: (Agreement.NOTHING, "checked when it is fetched"),
-    Presence.MADE: (Agreement.NOTHING, "made by the run"),
     Presence.MISSING: (Agreement.MISSING, ""),
 }
 _BAD = (Agreement.DIFFERS, Agreement.MISSING)

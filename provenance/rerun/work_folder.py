@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from provenance.errors import OutputError, UsageError
+from provenance.rerun.made_folders import made_folders
 from provenance.rerun.placing import is_below
 from provenance.rerun.records import Placement, PlannedFile, Presence
 from provenance.rerun.talk import Talk
@@ -21,7 +22,6 @@ from provenance.run.model import Role, Run
 
 _EXECUTABLE = stat.S_IXUSR
 _BLOCK = 1 << 20
-_MAKES_FOLDERS = "mkdir"
 
 
 def clashes(files: Iterable[PlannedFile]) -> tuple[str, ...]:
@@ -53,27 +53,18 @@ def clashes(files: Iterable[PlannedFile]) -> tuple[str, ...]:
 def result_folders(run: Run, paths: Mapping[str, str], placement: Placement) -> tuple[Path, ...]:
     """The folders that the run wrote into, which it may expect to find.
 
-    A program that was run again in the same folder would find them too. What ``mkdir`` made at the run without ``-p``
-    is left out: it would fail.
+    A program that was run again in the same folder would find them too. What the run is seen to have made is left out:
+    it could not make it again.
     """
-    made = {
-        posixpath.normpath(posixpath.join(task.cwd or run.cwd or "/", word))
-        for task in run.tasks
-        if task.command and posixpath.basename(task.command[0]) == _MAKES_FOLDERS
-        if not any(
-            word == "--parents" or (word[:1] == "-" and word[:2] != "--" and "p" in word) for word in task.command
-        )
-        for word in task.command[1:]
-        if not word.startswith("-")
-    }
-    folders: dict[Path, None] = {}
+    folders: dict[str, Path] = {}
     for data in run.data:
         if data.role in (Role.OUTPUT, Role.INTERMEDIATE, Role.LOG) and not data.is_directory and data.key in paths:
             folder = posixpath.dirname(paths[data.key])
             place = placement.place(folder)
-            if place is not None and not any(is_below(folder, one) for one in made):
-                folders[place] = None
-    return tuple(folders)
+            if place is not None:
+                folders[folder] = place
+    made = {one for one in made_folders(run, folders) if run.cwd is None or not is_below(run.cwd, one)}
+    return tuple(place for folder, place in folders.items() if not any(is_below(folder, one) for one in made))
 
 
 def linkable(files: Iterable[PlannedFile], run: Run, paths: Mapping[str, str]) -> frozenset[str]:
@@ -120,7 +111,7 @@ def lay_out(
     try:
         _make_new(placement.folder)
         for file in files:
-            if file.place is None or file.presence in (Presence.MISSING, Presence.MADE):
+            if file.place is None or file.presence is Presence.MISSING:
                 continue
             is_linked = file.key in links
             _make_folders(file.place if file.is_directory and not is_linked else file.place.parent, placement.folder)

@@ -431,3 +431,4 @@ class Run:
     drawing: str | None = None  # path of an SVG file that the engine drew of its graph
     log_folder: str | None = None  # folder that the paths of logs are shown relative to
     repeats: Repetition | None = None
+    is_own: bool = False  # for runs read from a crate: wfprov wrote it, so `command` has the words that were run

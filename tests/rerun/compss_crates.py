@@ -207,7 +207,7 @@ def executed(crate: Path, folder: Path) -> Path:
     where = placement(run, paths, folder / "work", recipe.recorded_root)
     needed = needed_files(run, crate, paths, where)
     assert [file for file in needed if file.presence is Presence.MISSING] == []
-    lay_out(needed, result_folders(run, paths, where), where, fetch=lambda *_: None, links=False, talk=Silence())
+    lay_out(needed, result_folders(run, paths, where), where, fetch=lambda *_: None, talk=Silence())
     engines.write_texts(recipe.texts, where)
     known = command.Recorded(recipe.words, run.cwd or where.root, frozenset(paths.values()))
     step = command.step(known, where)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,26 @@ def test_a_file_that_the_run_changed_in_place_is_as_it_was_before(wfprov: Wfprov
         "count": "identical",
         "history": "identical",
     }
+
+
+def test_a_program_and_a_file_of_elsewhere_that_are_not_here_are_missing(wfprov: Wfprov, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "work", Path(tempfile.mkdtemp(prefix="elsewhere-", dir="/tmp"))
+    folder.mkdir()
+    program = folder / "wfprov-test-program"
+    program.write_text('#!/bin/sh\ncat "$1" > out\n')
+    program.chmod(0o755)
+    (elsewhere / "given").write_text("1\n")
+    try:
+        crate = tmp_path / "crate"
+        words = ("run", "-q", "--", "./wfprov-test-program", elsewhere / "given")
+        wfprov(*words, cwd=folder)
+        wfprov("pack", "-q", "-o", crate, cwd=folder)
+    finally:
+        shutil.rmtree(elsewhere)
+    shutil.rmtree(folder)
+    metadata = crate / "ro-crate-metadata.json"
+    metadata.write_text(metadata.read_text().replace('"./wfprov-test-program ', '"wfprov-test-program '))
+    plan = json.loads(wfprov("rerun", crate, "--dry-run", "--json", cwd=tmp_path, status=7).stdout)
+    assert len(plan["problems"]) == 2, plan["problems"]
+    assert plan["problems"][0].startswith("the program wfprov-test-program is not on this machine")
+    assert f"{elsewhere}/given, outside of its folders" in plan["problems"][1]

@@ -18,6 +18,7 @@ from provenance.rerun.execution import Executed, execute, pack_isolated
 from provenance.rerun.isolation import Isolation, in_place, isolation, usable
 from provenance.rerun.records import EnvironmentPlan, Placement, Ready, Rewrite, Step
 from provenance.run.model import Repetition
+from tests.conftest import PROJECT
 
 READY = Ready(EnvironmentPlan("current", "what is here"))
 ROOT = "/home/somebody/project"
@@ -93,7 +94,7 @@ seen = {{
     "records": glob.glob("/run/wfprov/record/.wfprov/20260101*"),
     "system": can(lambda: open("/usr/written", "w")),
     "terminal": can(lambda: open("/dev/tty")),
-    "temporary": os.listdir("/tmp"),
+    "temporary": [name for name in os.listdir("/tmp") if not {str(PROJECT)!r}.startswith(f"/tmp/{{name}}/"[:-1])],
     "host": can(lambda: os.listdir({str(place.folder)!r})),
 }}
 json.dump(seen, open("seen.json", "w"))

@@ -77,7 +77,6 @@ def test_each_file_says_by_what_it_agrees_or_how_it_differs(tmp_path):
         planned(path, presence=Presence.GIVEN, sha256="0" * 64),
         planned(path, presence=Presence.REMOTE, content=None, url="https://example.org/a"),
         planned(path, presence=Presence.MISSING, content=None),
-        planned(path, presence=Presence.MADE, content=None),
     ]
     found = checked(files)
     assert [agreement for agreement, _ in found] == [
@@ -97,7 +96,6 @@ def test_each_file_says_by_what_it_agrees_or_how_it_differs(tmp_path):
         Agreement.GIVEN,
         Agreement.NOTHING,
         Agreement.MISSING,
-        Agreement.NOTHING,
     ]
     assert found[4][1] == "4 bytes, recorded are 5"
     assert sha256(b"1,2\n")[:12] in found[5][1] and sha256(b"other")[:12] in found[5][1]

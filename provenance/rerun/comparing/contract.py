@@ -126,7 +126,8 @@ class Context:
         """
         if self.depth >= 4:
             raise TooLarge("more than 4 archives are packed in each other")
-        return replace(self, depth=self.depth + 1)
+        # What was unpacked is ours, and lies in none of the folders of the run.
+        return replace(self, options=replace(self.options, roots=()), depth=self.depth + 1)
 
     def check_size(self, *files: Path, factor: int = 1) -> None:
         """Check that files may be read into memory, where a byte of them takes ``factor`` bytes.

@@ -17,7 +17,6 @@ from provenance.crate.source import open_crate
 from provenance.engines.compss import submission as submission_line
 from provenance.engines.compss.records import Option, Submission
 from provenance.rerun.engines.compss_layout import DATASET, SOURCES, Layout, common_end, find_layout
-from provenance.rerun.engines.origin import graph_of, is_ours
 from provenance.rerun.engines.recipe import Recipe
 from provenance.run.model import Role, Run, Software
 
@@ -70,7 +69,7 @@ def recognise(run: Run, crate: Path) -> Recipe | None:
     """Find out how a run of COMPSs is executed again; None when it is none."""
     if not any(one is not None and one.name.lower().startswith(_ENGINE) for one in (run.engine, run.language)):
         return None
-    ours = is_ours(graph_of(crate))
+    ours = run.is_own
     if ours and not _starts_compss(run) and shutil.which("runcompss") is not None:
         return None  # a script of the user's that calls COMPSs, and COMPSs is here
     submission = _submission(run, crate, ours)

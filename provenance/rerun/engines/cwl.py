@@ -21,7 +21,6 @@ from provenance.crate import read_actions
 from provenance.crate.graph import Graph
 from provenance.crate.source import open_crate
 from provenance.rerun.engines.cwl_inputs import Inputs
-from provenance.rerun.engines.origin import is_ours
 from provenance.rerun.engines.recipe import Recipe
 from provenance.run.model import Data, Role, Run
 
@@ -35,12 +34,10 @@ _CONTAINER = "DockerRequirement"
 
 def recognise(run: Run, crate: Path) -> Recipe | None:
     """Find out how a CWL workflow is executed again; None when the run was of none, or our recorder saw its command."""
-    if run.main is None or not _is_cwl(run):
+    if run.is_own or run.main is None or not _is_cwl(run):
         return None
     document, payload = open_crate(crate)
     graph = Graph(document, crate)
-    if is_ours(graph):
-        return None
     main = payload.find(run.main)
     what = f"{run.engine.name if run.engine else 'an engine'} ran {unquote(run.main)}"
     if main is None:

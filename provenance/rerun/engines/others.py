@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
-from provenance.rerun.engines.origin import graph_of, is_ours
 from provenance.rerun.engines.recipe import Recipe
 from provenance.run.model import Run
 
@@ -21,7 +20,7 @@ _LONGEST_SHOWN = 60
 
 def recognise(run: Run, crate: Path) -> Recipe | None:
     """Say what is known of a run that can't be executed; None when wfprov wrote the crate."""
-    if is_ours(graph_of(crate)):
+    if run.is_own:
         return None
     return Recipe(engine="none", run=run, why=_known(run), problems=tuple(_problems(run)))
 

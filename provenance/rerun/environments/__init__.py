@@ -9,6 +9,7 @@ rerun-environments.md``.
 from __future__ import annotations
 
 from provenance.rerun.environments.choosing import KINDS, choose, prepare
+from provenance.rerun.environments.current import programs_path
 from provenance.rerun.environments.starting import Bind, contained, container_words
 
-__all__ = ["KINDS", "Bind", "choose", "contained", "container_words", "prepare"]
+__all__ = ["KINDS", "Bind", "choose", "contained", "container_words", "prepare", "programs_path"]

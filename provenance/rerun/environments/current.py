@@ -95,6 +95,12 @@ def ready(plan: EnvironmentPlan, run: Run, locks: Sequence[PythonLock]) -> Ready
     )
 
 
+def programs_path(plan: EnvironmentPlan) -> str:
+    """Return where programs will be looked for, as PATH has it."""
+    pythons = [path for _, path in plan.details.get("pythons", ()) if path]
+    return os.pathsep.join([*map(os.path.dirname, pythons[:1]), os.environ.get("PATH", os.defpath)])
+
+
 def with_own_package(ready: Ready, run: Run, python: Python) -> Ready:
     """Make this package importable where the code of the run needs it and the environment has none."""
     if not own.is_needed(run) or own.NAME in python.packages:
