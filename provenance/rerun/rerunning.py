@@ -205,15 +205,31 @@ def _judged(  # noqa: PLR0917
     )
     _kept(verdict, workdir)
     if is_packed and after is not None and last.run_folder is not None:
-        told = repetition(plan, verdict, str(workdir / VERDICT), _digest_of_metadata(plan.crate))
-        target = workdir / NEW_CRATE
-        if walls is not None:
-            pack_isolated(last.run_folder, target, ready, walls, repeats=told)
-        else:
-            about = replace(plan.run.about, agent=None, date_published=None)
-            write(replace(after, about=about, repeats=told), target)
-        talk.say(f"the crate of the new run is in {target}")
+        try:
+            _pack(plan, verdict, after, last.run_folder, ready, walls, workdir)
+            talk.say(f"the crate of the new run is in {workdir / NEW_CRATE}")
+        except WfprovError as error:  # the verdict stands, and was dearer
+            told = f"the crate of the new run could not be made: {error}"
+            return _kept(replace(verdict, problems=(*verdict.problems, told)), workdir)
     return verdict
+
+
+def _pack(  # noqa: PLR0917
+    plan: Plan,
+    verdict: Verdict,
+    after: Run,
+    record: Path,
+    ready: Ready,
+    walls: walled.Isolation | None,
+    workdir: Path,
+) -> None:
+    told = repetition(plan, verdict, str(workdir / VERDICT), _digest_of_metadata(plan.crate))
+    target = workdir / NEW_CRATE
+    if walls is not None:
+        pack_isolated(record, target, ready, walls, repeats=told)
+    else:
+        about = replace(plan.run.about, agent=None, date_published=None)
+        write(replace(after, about=about, repeats=told), target)
 
 
 def _new_run(folder: Path, ready: Ready, walls: walled.Isolation | None, workdir: Path) -> Run:
