@@ -12,6 +12,7 @@ from pathlib import Path
 
 from provenance.cli import text
 from provenance.rerun.records import (
+    NOT_TOLD,
     Agreement,
     Comparison,
     Difference,
@@ -153,7 +154,13 @@ def _divergence_lines(found: Divergence) -> Iterator[str]:
     yield _line("parts at", found.task)
     if found.outputs:
         yield _line("", f"differs: {', '.join(found.outputs[:_SHOWN])}")
-    yield from _listed("", [f"because of {_difference(one)}" for one in found.differences])
+    yield from _listed("", [_cause(one) for one in found.differences])
+
+
+def _cause(one: Difference) -> str:
+    if one.aspect == NOT_TOLD:
+        return one.what + (f" ({one.detail})" if one.detail else "")
+    return f"because of {_difference(one)}"
 
 
 def _task(one: TaskComparison) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from provenance.environment.python.distributions import normal_name
-from provenance.rerun.records import Difference
+from provenance.rerun.records import NOT_TOLD, Difference
 from provenance.run.model import Run, Task, Tool
 
 NOTHING_SEEN = "not deterministic, or something that was not seen"
+_NOTHING = (None, "None", "none", "")  # as a value: a seed of these is none
 _OF_NUMBERS = frozenset(["architecture", "CPU", "microarchitecture", "accelerators"])
 _SEED = re.compile(r"(^|[^a-z])(seed|random[-_]?state|rng)([^a-z]|$)", re.I)
 _THREADS = re.compile(r"THREADS|CPUS_PER_TASK|NPROCS|NTASKS|^(threads|jobs|workers|n[-_]?jobs|cores|cpus|j|np)$", re.I)
@@ -49,7 +50,7 @@ def likely_causes(before: Run, place: Place, found: Iterable[Difference]) -> tup
     if place.is_fed:
         causes += [one for one in of["tasks"] if one.detail.partition(":")[0].endswith(("missing", "failed"))]
     if not causes:
-        causes.append(Difference("not told", NOTHING_SEEN, detail=_hint(before, place)))
+        causes.append(Difference(NOT_TOLD, NOTHING_SEEN, detail=_hint(before, place)))
     return tuple(dict.fromkeys(causes))
 
 
@@ -63,7 +64,8 @@ def _hint(before: Run, place: Place) -> str:
         return "what it printed tells more; what the recorded run looked at without reading it is in no crate"
     task = place.task
     variables = dict(before.environment.variables)
-    names = [value.name for value in (*(task.arguments if task else ()), *before.arguments)]
+    given = (*(task.arguments if task else ()), *before.arguments)
+    names = [value.name for value in given if value.value not in _NOTHING]
     names = list(dict.fromkeys([*names, *variables]))
     seeds = [name for name in names if _SEED.search(name)]
     threads = [name for name in names if _THREADS.search(name)]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from provenance.rerun.causes import Place, likely_causes
 from provenance.rerun.contents import AGREEING, Contents
 from provenance.rerun.differences import value_differences
-from provenance.rerun.records import Difference, Divergence, Likeness
+from provenance.rerun.records import NOT_TOLD, Difference, Divergence, Likeness
 from provenance.rerun.task_pairs import TaskPairs
 from provenance.run.model import Data, Role, Run, Status, Task, Value
 
@@ -230,7 +230,7 @@ class _Search:
         causes = self._causes(task, facts.made_inputs)
         causes = tuple(dict.fromkeys((*facts.inputs, *causes)))
         if facts.inputs:
-            causes = tuple(one for one in causes if one.aspect != "not told")
+            causes = tuple(one for one in causes if one.aspect != NOT_TOLD)
         return Divergence(
             self._pairs.name(task),
             task.key,
@@ -305,4 +305,4 @@ def _with_doubts(causes: tuple[Difference, ...], doubts: Sequence[str]) -> tuple
     names = list(dict.fromkeys(doubts))
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     said = "could not be compared, so an earlier task may have made the difference"
-    return (*causes, Difference("not told", shown, detail=said))
+    return (*causes, Difference(NOT_TOLD, shown, detail=said))

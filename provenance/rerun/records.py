@@ -182,6 +182,9 @@ class Requirement:
     is_enough: bool | None = None  # None: can't be told
 
 
+NOT_TOLD = "not told"  # aspect of a difference that stands for what neither run tells
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Something that is not the same in two runs."""
