@@ -196,6 +196,10 @@ class TestMakeAndC:
         highest = [float(line.split(",")[1]) for line in lines[1:]]
         assert highest == pytest.approx([71.141077, 48.560102, 29.370598, 10.936987])
 
+    def test_reproduces(self, wfprov: Wfprov, make_c: Packed, tmp_path: Path) -> None:
+        done = wfprov("rerun", make_c.crate, "--workdir", "again", "--trust", cwd=tmp_path)
+        assert done.stdout.splitlines()[-1] == "reproduced: of 5 results, 5 identical"
+
     def test_the_runs_of_the_program_share_one_tool(self, wfprov: Wfprov, make_c: Packed) -> None:
         assert tasks_by_tool(wfprov, make_c)["heat"] == 4
 
